@@ -71,8 +71,6 @@ def test_each_example_is_listed_and_ends_with_one_line(
 
 def test_the_python_reference_is_that_of_the_code() -> None:
     spec = importlib.util.spec_from_file_location("maker", ROOT / "docs" / "make_python_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
     maker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(maker)
     assert maker.PAGE.read_text("utf-8") == maker.page()

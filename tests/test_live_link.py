@@ -98,7 +98,6 @@ def test_newer_apps_have_shorter_device_ids() -> None:
     values[17] = 0.5
     read = Packet.decode(packet(values, device="0123456789ABCDEF0123456789ABCDEF", subject="iPhone of Anna"))
     assert (read.device, read.subject) == ("0123456789ABCDEF0123456789ABCDEF", "iPhone of Anna")
-    assert read.face is not None
     assert read.face[FACE_INDEX["jawOpen"]] == 0.5
 
 
@@ -106,7 +105,6 @@ def test_weights_are_cut_to_their_range() -> None:
     values = [0.0] * 61
     values[17], values[7] = 1.3, -0.2
     read = Packet.decode(packet(values)).face
-    assert read is not None
     assert (read[FACE_INDEX["jawOpen"]], read[FACE_INDEX["eyeBlinkRight"]]) == (1.0, 0.0)
 
 
@@ -233,11 +231,7 @@ def test_a_row_without_numbers_has_no_face(tmp_path: Path, row: str) -> None:
         (["00:00:00:00.0,61,0.5"], None, "line 2: expected a number in each column"),
         (["00:00:00:00.0,61,0.5,inf"], None, "line 2: holds a number that is not finite"),
         (["00:00:00:00.0,61,0.5,a"], None, "line 2: expected a number"),
-        (
-            [],
-            "time_s,found,browDownLeft",
-            "a table of Track.to_csv, which is not read",
-        ),
+        ([], "time_s,found,browDownLeft", "a table of Track.to_csv, which is not read"),
         ([], "", "its first columns are nothing"),
         ([], "a;" * 999, "its first columns are (a;){20}; expected"),
         (["x" * 999 + ",61,0,0"], None, "'x{40}' is no timecode"),

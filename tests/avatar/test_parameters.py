@@ -7,27 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.acting import FPS, after, face, feeling, warmed
+from support.acting import FPS, after, face, feeling, flipped, warmed
 from support.people import acting
 from visavis.avatar.idle import breath
 from visavis.avatar.parameters import Animator
-from visavis.channels import AVATAR_PARAMETERS, FACE_CHANNELS
+from visavis.channels import AVATAR_PARAMETERS
 from visavis.errors import InputError
 from visavis.types import AvatarPose, Expression, FaceState
-
-
-def flipped(state: FaceState) -> FaceState:
-    """What a mirror makes of a state, written out channel by channel."""
-    values = {}
-    for name in FACE_CHANNELS:
-        other = name
-        if name.endswith("Left"):
-            other = name[:-4] + "Right"
-        elif name.endswith("Right"):
-            other = name[:-5] + "Left"
-        values[other] = -state[name] if name in ("yaw", "roll", "x") else state[name]
-    return FaceState(np.asarray([values[n] for n in FACE_CHANNELS]))
-
 
 states = st.builds(
     lambda weights, head, place: FaceState(np.asarray([*weights, *head, *place], np.float32)),
@@ -73,8 +59,7 @@ def test_every_pose_is_in_range_and_repeats_after_a_reset(sequence: list[FaceSta
 
 
 @pytest.mark.parametrize(
-    ("channel", "value", "parameter"),
-    [("yaw", 0.3, "ParamAngleX"), ("roll", 0.3, "ParamAngleZ")],
+    ("channel", "value", "parameter"), [("yaw", 0.3, "ParamAngleX"), ("roll", 0.3, "ParamAngleZ")]
 )
 def test_the_mirrored_avatar_turns_to_the_other_side_of_the_screen(
     channel: str, value: float, parameter: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.acting import flipped
 from visavis.avatar.calibration import GAZE_X
 from visavis.avatar.profile import BOUNDS, Profile
-from visavis.avatar.retarget import (
-    Parameter,
-    Retargeting,
-    calibrated_face,
-    preset_text,
-    presets,
-    usual_face,
-)
+from visavis.avatar.retarget import Parameter, Retargeting, calibrated_face, preset_text, presets, usual_face
 from visavis.avatar.retarget_file import Rule, Rules, parse
 from visavis.channels import AVATAR_PARAMETERS, BLENDSHAPES, FACE_CHANNELS, FACE_INDEX, FACE_MEASURES
 from visavis.errors import InputError
-from visavis.types import FaceState, FloatArray
+from visavis.types import FaceState
 
 
 def face(**channels: float) -> FaceState:
@@ -106,15 +101,11 @@ def test_every_value_lies_within_its_range(rules: list[Rule], values: list[float
 
 @given(RULES, st.lists(st.floats(-2, 2, width=32), min_size=2, max_size=20))
 def test_more_movement_never_gives_less(rule: Rule, amounts: list[float]) -> None:
-    moved = Retargeting(Rules({"P": Rule({"jawOpen": 1.0}, *astuple(rule)[1:])}))
+    moved = Retargeting(Rules({"P": replace(rule, sum={"jawOpen": 1.0})}))
     rows = np.tile(usual_face().astype(np.float32), (len(amounts), 1))
     rows[:, FACE_INDEX["jawOpen"]] = np.sort(amounts)
     rising = np.sign(rule.gain) * (1 if rule.outputs[0] < rule.outputs[1] else -1)
     assert (rising * np.diff(moved.values(rows)[:, 0]) >= -1e-9).all()
-
-
-def astuple(rule: Rule) -> tuple[object, ...]:
-    return tuple(getattr(rule, name) for name in Rule.__slots__)
 
 
 @given(RULES)
@@ -123,25 +114,14 @@ def test_a_neutral_face_gives_rest(rule: Rule) -> None:
     assert made.apply(FaceState(usual_face()))["P"] == pytest.approx(made.parameters["P"].rest, abs=1e-6)
 
 
-def flipped(values: FloatArray) -> FloatArray:
-    """A face in a mirror, channel by channel."""
-    other = {"Left": "Right", "Right": "Left"}
-    result = np.zeros_like(values)
-    for name, index in FACE_INDEX.items():
-        side = next((side for side in other if name.endswith(side)), "")
-        source = name.removesuffix(side) + other.get(side, "")
-        result[index] = (-1 if name in ("yaw", "roll", "x") else 1) * values[FACE_INDEX[source]]
-    return result
-
-
 @given(RULES, FACES)
 @pytest.mark.slow
 def test_a_mirror_flips_the_face_and_nothing_else(rule: Rule, values: list[float]) -> None:
-    state = np.asarray(values, np.float32)
+    state = FaceState(np.asarray(values, np.float32))
     plain, mirrored = (Retargeting(Rules({"P": rule}, mirror)) for mirror in (False, True))
-    expected = plain.apply(FaceState(flipped(state)))["P"]
+    expected = plain.apply(flipped(state))["P"]
     low, high = plain.parameters["P"].low, plain.parameters["P"].high
-    assert mirrored.apply(FaceState(state))["P"] == pytest.approx(expected, abs=1e-6 * (high - low))
+    assert mirrored.apply(state)["P"] == pytest.approx(expected, abs=1e-6 * (high - low))
 
 
 def test_a_table_of_faces_equals_face_by_face() -> None:
@@ -276,17 +256,13 @@ def profile(**changes: Mapping[str, float]) -> Profile:
     return Profile(**{part: values | dict(changes.get(part, {})) for part, values in parts.items()})
 
 
-def random_faces() -> FloatArray:
-    rows = np.random.default_rng(3).uniform(0, 1, (50, len(FACE_CHANNELS))).astype(np.float32)
-    rows[:, len(BLENDSHAPES) :] -= 0.5
-    return rows
-
-
 def test_a_calibrated_face_moves_a_mapping_as_a_calibrated_mapping_does() -> None:
     person = profile(
         weights={"browInnerUp": 0.1, GAZE_X: 0.2}, head={"yaw": 4.0, "x": 3.0}, shut={"eyeBlinkLeft": 0.6}
     )
-    plain, rows = Retargeting.preset("arkit"), random_faces()
+    plain = Retargeting.preset("arkit")
+    rows = np.random.default_rng(3).uniform(0, 1, (50, len(FACE_CHANNELS))).astype(np.float32)
+    rows[:, len(BLENDSHAPES) :] -= 0.5
     expected = plain.calibrated(person).values(rows)
     found = plain.values(np.stack([calibrated_face(FaceState(row), person).values for row in rows]))
     np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -135,21 +135,7 @@ def test_a_file_may_come_from_any_shell_or_editor(encoding: str, tmp_path: Path)
     assert parse(read_text(path), "mine").by_parameter == {"Ü": Rule(gain=2.0)}
 
 
-WORDS = [
-    *"[]{}=.,\n'\"*",
-    "P",
-    "sum",
-    "in",
-    "out",
-    "curve",
-    "sides",
-    "gain",
-    "jawOpen",
-    "nan",
-    "-1",
-    "0.5",
-    " ",
-]
+WORDS = [*"[]{}=.,\n'\" *", *"P sum in out curve sides gain jawOpen nan -1 0.5".split()]
 
 
 @example("[P]\nin = [[0], [1]]")

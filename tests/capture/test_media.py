@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import wave
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import hdr
+from support.sounds import write_wav
 from support.takes import film, onsets_s
 from visavis.base.waveform import SPEECH_RATE_HZ
 from visavis.capture.media import CONVERTS_HDR, LARGEST_SKEW_S, LONGEST_STEP_BACK_S, FileClock, rgb
@@ -57,9 +57,7 @@ def test_joined_takes_go_on_with_pictures_and_sound_in_step(tmp_path: Path) -> N
 )
 def test_a_gap_is_kept_up_to_a_limit(tmp_path: Path, name: str, gap_s: float) -> None:
     path = film(
-        tmp_path / name,
-        pictures=lambda t: t + gap_s * (t >= 0.5),
-        sound=lambda t: t + gap_s * (t >= 0.5),
+        tmp_path / name, pictures=lambda t: t + gap_s * (t >= 0.5), sound=lambda t: t + gap_s * (t >= 0.5)
     )
     kept_s = gap_s if gap_s < 600 else 0.0
     times_s, flashes_s, beeps_s, notes = flashes_and_beeps(path, kept_s + 2.5)
@@ -221,11 +219,7 @@ def test_sound_that_cannot_be_mixed_or_resampled_is_refused(
 ) -> None:
     monkeypatch.setenv("VISAVIS_MAX_SAMPLING_RATE_HZ", highest)
     path = tmp_path / "s.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(bytes(1800))
+    write_wav(path, bytes(1800), rate_hz, channels)
     with pytest.raises(InputError, match=told):
         Soundtrack(path)
 
@@ -233,11 +227,7 @@ def test_sound_that_cannot_be_mixed_or_resampled_is_refused(
 @pytest.mark.parametrize("channels", [1, 2, 6, 8, 10, 16, 24])
 def test_sound_of_other_numbers_of_channels_is_heard(tmp_path: Path, channels: int) -> None:
     path = tmp_path / "s.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(np.full(1600 * channels, 5000, "<i2").tobytes())
+    write_wav(path, np.full(1600 * channels, 5000, "<i2").tobytes(), channels=channels)
     with Soundtrack(path) as sound:
         assert max(np.abs(chunk.samples).max() for chunk in sound.until(0.1)) > 0.05
 

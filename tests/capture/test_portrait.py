@@ -56,13 +56,9 @@ def test_the_face_turns_speaks_laughs_and_shuts_its_eyes() -> None:
         weights.append(face.state.weights)
         yaw.append(face.state.head_rad[0])
     moved = dict(zip(BLENDSHAPES, np.ptp(weights, axis=0).tolist(), strict=True))
-    for name, least in {
-        "jawOpen": 0.12,
-        "eyeBlinkLeft": 0.2,
-        "eyeBlinkRight": 0.2,
-        "mouthSmileLeft": 0.2,
-    }.items():
-        assert moved[name] > least, name
+    least = {"jawOpen": 0.12, "eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.2, "mouthSmileLeft": 0.2}
+    for name, value in least.items():
+        assert moved[name] > value, name
     # A look to both sides, first to the picture's right.
     look = np.asarray(yaw)[round(1.9 * FPS / 2) : round(4.8 * FPS / 2)]
     assert look.argmax() < look.argmin()

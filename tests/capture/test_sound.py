@@ -151,7 +151,6 @@ def test_pictures_that_start_late_take_their_sound_with_them(make_video) -> None
     with Soundtrack(source) as sound:
         list(sound.until(5.0))
     # A second of sound from 0, heard from half a second on.
-    assert sound.end_s is not None
     assert sound.end_s < 0.8
 
 

@@ -30,11 +30,6 @@ def test_file_named_like_a_number(make_video, tmp_path: Path, monkeypatch: pytes
         assert isinstance(source, VideoFile)
 
 
-def test_missing_file() -> None:
-    with pytest.raises(InputError, match="no such file"):
-        open_source("nowhere.mp4")
-
-
 def test_address_of_a_tracker() -> None:
     with open_source("vtsphone://127.0.0.1") as source:
         assert isinstance(source, DatagramSource)

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from visavis.capture.tracked import SPELLINGS, state_of
-from visavis.channels import BLENDSHAPES
+from visavis.capture.tracked import state_of
 from visavis.errors import InputError
 
 
@@ -27,10 +26,3 @@ def test_numbers_that_are_not_finite_are_refused(bad: float) -> None:
     for arguments in (({"jawOpen": bad},), ({}, (bad, 0, 0)), ({}, (0, 0, 0), (0, 0, bad))):
         with pytest.raises(InputError, match="not finite"):
             state_of(*arguments)
-
-
-def test_spellings() -> None:
-    assert set(SPELLINGS.values()) == set(BLENDSHAPES)
-    for spelling in ("eyeBlinkLeft", "EyeBlinkLeft", "eyeBlink_L", "EyeBlink_L"):
-        assert SPELLINGS[spelling] == "eyeBlinkLeft"
-    assert SPELLINGS["JawOpen"] == "jawOpen"

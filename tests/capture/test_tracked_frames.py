@@ -37,7 +37,6 @@ def test_an_emotion_brings_its_label() -> None:
     values = np.zeros(len(EXPRESSION_CHANNELS), np.float32)
     values[EXPRESSION_CHANNELS.index("happy")] = 1
     assert known_face(face_state(), Expression(values)).label == "happy"
-    assert known_face(face_state(), Expression(values), "sad").label == "sad"
 
 
 def test_a_tracked_frame_is_checked_like_any_frame() -> None:

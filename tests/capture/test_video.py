@@ -73,17 +73,6 @@ def test_times_increase_where_the_file_repeats_them(make_video) -> None:
     assert (np.diff(times_s) > 0).all()
 
 
-def test_recordings_joined_end_to_end_follow_each_other(make_video, tmp_path: Path) -> None:
-    whole = make_video("a.ts", count=30)
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes(2 * whole.read_bytes())
-    with VideoFile(joined) as video:
-        times_s = [frame.time_s for frame in video]
-    assert len(times_s) >= 58
-    assert np.diff(times_s).max() < 0.2
-    assert times_s[-1] == pytest.approx(2.0, abs=0.2)
-
-
 def test_frames_without_times_come_at_the_nominal_rate(make_video) -> None:
     with VideoFile(make_video(count=6)) as video:
         video._own_time_s = lambda frame: None  # type: ignore[method-assign]
@@ -103,10 +92,7 @@ def shown_by(matrix: tuple[int, int, int, int], image: np.ndarray) -> np.ndarray
 
 @pytest.mark.parametrize(
     "matrix",
-    [
-        *((a, 0, 0, d) for a in (1, -1) for d in (1, -1)),
-        *((0, b, c, 0) for b in (1, -1) for c in (1, -1)),
-    ],
+    [*((a, 0, 0, d) for a in (1, -1) for d in (1, -1)), *((0, b, c, 0) for b in (1, -1) for c in (1, -1))],
 )
 def test_turned_and_mirrored_videos_come_as_the_file_says(
     make_video, matrix: tuple[int, int, int, int]

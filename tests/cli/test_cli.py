@@ -92,7 +92,6 @@ def test_a_terminal_that_closes_ends_a_run_that_keeps_its_results(make_video, tm
         time.sleep(0.3)
         os.close(ours)
         run.send_signal(signal.SIGHUP)
-        assert run.stdout is not None
         summary = json.loads(run.stdout.read())
     assert (run.returncode, summary["interrupted"]) == (130, True)
     assert len(Track.load(track)) == summary["frames"] > 0
@@ -116,8 +115,6 @@ def test_a_reader_that_leaves_early_ends_the_program_without_a_word(unbuffered: 
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as program:
-        assert program.stdout is not None
-        assert program.stderr is not None
         assert program.stdout.read(9) == b'{\n "faces'
         program.stdout.close()
         assert (program.stderr.read(), program.wait()) == (b"", 141)
@@ -221,7 +218,6 @@ def test_signals_after_the_work_change_no_exit_status() -> None:
     pipe = subprocess.PIPE
     for delay_ms in range(0, 10, 2):
         with subprocess.Popen([*PROGRAM, "--version"], stdout=pipe, stderr=pipe) as program:
-            assert program.stdout is not None
             program.stdout.readline()
             time.sleep(delay_ms / 1000)
             while program.poll() is None:
@@ -324,7 +320,6 @@ def test_a_signal_while_modules_are_imported_ends_the_program_silently(
     with subprocess.Popen(
         started, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: heed(number)
     ) as program:
-        assert program.stderr is not None
         while module not in program.stderr.readline():
             assert program.poll() is None
         program.send_signal(number)

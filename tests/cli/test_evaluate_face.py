@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -34,10 +33,7 @@ def arrays(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
 
 def test_a_pack(command_line, arrays, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = write_pack(tmp_path / "pack", arrays | {"truth": np.asarray("known")})
-    assert command_line("evaluate", "face", pack, "--json") == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    answer = json.loads(out)
+    answer = command_line.json("evaluate", "face", pack, "--json", quiet=True)
     assert answer.keys() == FIGURES
     assert (answer["set"], answer["kind"], answer["truth"], answer["n"]) == (str(pack), "pack", "known", 12)
     entry = manifest()[chosen("face")]

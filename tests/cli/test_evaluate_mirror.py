@@ -41,10 +41,7 @@ def test_one_clip(
     talker: CommandLine, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip, known = make_video(count=T, size=SIZE), teacher(tmp_path / "known.npz")
-    assert talker("evaluate", "mirror", clip, "--landmarks", known, "--json") == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    answer = json.loads(out)
+    answer = talker.json("evaluate", "mirror", clip, "--landmarks", known, "--json", quiet=True)
     assert answer.keys() == {"landmarks", "clip", "frames", "compared", "measures"}
     assert (answer["landmarks"], answer["clip"]) == (str(known), str(clip))
     assert (answer["frames"], answer["compared"]) == (T, T)
@@ -106,14 +103,8 @@ def test_bad_input_is_one_line_and_status_2(
         ((tmp_path / "none.mp4",), "none.mp4: no such file"),
         ((words,), "words.npz: not a video"),
         ((clip, "--landmarks", tmp_path / "none.npz"), "none.npz: no such file"),
-        (
-            (clip, "--landmarks", words),
-            "landmarks (.npz): it is no file of arrays",
-        ),
-        (
-            bad("away", landmarks_146_px=away),
-            "away.npz: the face of frame 0 is at",
-        ),
+        ((clip, "--landmarks", words), "landmarks (.npz): it is no file of arrays"),
+        (bad("away", landmarks_146_px=away), "away.npz: the face of frame 0 is at"),
         ((clip, "--landmarks", tmp_path / "far"), "clip.npz: no such file"),
         (bad("key", found=None), "key.npz: found missing: landmarks are the arrays"),
         (bad("count", landmarks_146_index=NUMBERS[:9]), "has shape (30, 146, 2); expected (any, 9, 2)"),

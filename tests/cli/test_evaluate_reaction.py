@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -25,14 +24,11 @@ def arrays() -> dict[str, np.ndarray]:
     }
 
 
-def test_json_has_what_it_promises(visavis, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_what_it_promises(visavis, tmp_path: Path) -> None:
     data = arrays()
     data["predictions"] = np.repeat(data["listeners"][:, None], 3, axis=1)
     np.savez(tmp_path / "r.npz", **data, real_features=np.eye(3), fake_features=np.eye(3))
-    assert visavis("evaluate", "reaction", tmp_path / "r.npz", "--json", "--threads", 2) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    answer = json.loads(out)
+    answer = visavis.json("evaluate", "reaction", tmp_path / "r.npz", "--json", "--threads", 2, quiet=True)
     assert list(answer) == FIELDS
     assert [answer[name] for name in FIELDS[:5]] == [2, 3, 55, 2, 2]
     assert answer["fr_corr"] == pytest.approx(3, rel=1e-5)

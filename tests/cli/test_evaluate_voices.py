@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,13 @@ from support.sounds import talk
 from support.tiny_ravdess import RATE_HZ, write_clip, write_sound, write_voices
 
 
-def answer(capsys: pytest.CaptureFixture[str]) -> dict:
-    out, err = capsys.readouterr()
-    assert err == ""
-    return json.loads(out)
-
-
 def test_videos_give_face_voice_and_both_by_actor(
     command_line: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for actor, emotion in ((21, 3), (21, 5), (22, 3)):
         write_clip(tmp_path / f"01-01-0{emotion}-01-01-01-{actor}.mp4", talk(1.5, RATE_HZ, seed=actor))
     (tmp_path / "01-02-03-01-01-01-21.mp4").write_bytes(b"a song")
-    assert command_line("evaluate", "voices", tmp_path, "--json") == 0
-    facts = answer(capsys)
+    facts = command_line.json("evaluate", "voices", tmp_path, "--json", quiet=True)
     assert facts["clips"] == 3
     assert list(facts["witnesses"]) == ["face", "voice", "both"]
     assert list(facts["accuracy_by_actor"]) == ["21", "22"]
@@ -46,8 +38,9 @@ def test_sound_alone_gives_the_voice_alone_and_pairs(
     clips = write_voices(tmp_path / "clips", (17, 21))
     tiny_fer.write(tmp_path)
     faces = tmp_path / "fer2013.csv"
-    assert command_line("evaluate", "voices", clips, "--faces", faces, "--seed", 1, "--json") == 0
-    facts = answer(capsys)
+    facts = command_line.json(
+        "evaluate", "voices", clips, "--faces", faces, "--seed", 1, "--json", quiet=True
+    )
     assert list(facts["witnesses"]) == ["voice"]
     assert facts["witnesses"]["voice"]["n"] == 8
     pairs = facts["pairs"]
@@ -58,12 +51,9 @@ def test_sound_alone_gives_the_voice_alone_and_pairs(
     assert "an optimistic bound" in capsys.readouterr().out
 
 
-def test_silence_says_nothing(
-    command_line: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_silence_says_nothing(command_line: CommandLine, tmp_path: Path) -> None:
     write_clip(tmp_path / "01-01-03-01-01-01-21.mp4", np.zeros(RATE_HZ, np.float32))
-    assert command_line("evaluate", "voices", tmp_path, "--json") == 0
-    witnesses = answer(capsys)["witnesses"]
+    witnesses = command_line.json("evaluate", "voices", tmp_path, "--json", quiet=True)["witnesses"]
     assert witnesses["both"] == witnesses["face"]
     assert witnesses["voice"]["nll"] == pytest.approx(np.log(7), abs=1e-4)
 

@@ -51,13 +51,7 @@ def test_reactions_are_written_and_told(
         "frames": 25,
         "fps": 25.0,
         "seed": 9,
-        "style": {
-            "expressiveness": 0.5,
-            "nodding": 0.9,
-            "smiling": 0.0,
-            "mirroring": 0.5,
-            "gaze": 0.5,
-        },
+        "style": {"expressiveness": 0.5, "nodding": 0.9, "smiling": 0.0, "mirroring": 0.5, "gaze": 0.5},
         "sound": False,
         "note": None,
         "written": [str(out)],
@@ -71,11 +65,7 @@ def test_reactions_are_written_and_told(
 
 
 def test_files_that_are_finished_are_told_although_a_later_one_fails(
-    visavis,
-    tmp_path: Path,
-    echo: Echo,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    visavis, tmp_path: Path, echo: Echo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full_disk(*_: object) -> None:
         raise InputError("w.json: cannot be written: No space left on device")

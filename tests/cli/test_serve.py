@@ -27,7 +27,6 @@ COMMAND = [sys.executable, "-c", "from visavis.cli import main; main()", "serve"
 
 def test_it_serves_until_it_is_interrupted() -> None:
     with subprocess.Popen([*COMMAND, "--port", "0"], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
         line = process.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+/", line)
         assert found, line
@@ -45,7 +44,6 @@ def serving(*options: str, **environment: str) -> Iterator[tuple[subprocess.Pope
     command = [*COMMAND, "--port", "0", *options]
     environment = {**os.environ, **environment}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stderr is not None
         try:
             yield process, process.stderr.readline()
         finally:
@@ -83,7 +81,6 @@ def test_every_line_is_json_and_names_its_process(number: str) -> None:
         with connect(url + "ws") as client:
             client.recv(timeout=10)
         process.terminate()
-        assert process.stderr is not None
         events = [json.loads(one) for one in (line, *process.stderr)]
     assert events[0]["message"].startswith("visavis is at http://")
     assert [one["message"] for one in events[1:]] == ["conversation opened", "conversation closed"]
@@ -97,7 +94,6 @@ def test_every_line_is_json_and_names_its_process(number: str) -> None:
 def test_a_flood_of_connections_locks_nobody_out_and_fills_no_log() -> None:
     shell = ["sh", "-c", 'ulimit -n 160 && exec "$@"', "sh", *COMMAND, "--port", "0"]
     with subprocess.Popen(shell, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
         [port] = re.findall(r"127\.0\.0\.1:(\d+)/", process.stderr.readline())
         with ExitStack() as flood:
             for _ in range(200):

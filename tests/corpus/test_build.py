@@ -14,17 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.conversations import (
-    BLUE,
-    GRAY,
-    RED,
-    alone,
-    call,
-    draw,
-    film,
-    make,
-    tree,
-)
+from support.conversations import BLUE, GRAY, RED, alone, call, draw, film, make, tree
 from visavis.capture.video import VideoFile
 from visavis.channels import FACE_INDEX
 from visavis.corpus import engines
@@ -223,7 +213,6 @@ def test_a_video_that_became_useless_replaces_no_good_recording(tmp_path: Path) 
         )
         assert refused.stays
         assert all(name in before for name in refused.files)
-        assert refused.quality is not None
         assert refused.quality["frames"] == 50
         assert (result.kept, tree(tmp_path / "c")) == (1, before)
     source.write_bytes(video)
@@ -436,9 +425,7 @@ def test_a_video_that_changes_while_it_is_read_is_refused_and_made_by_the_next_r
 
 def test_a_refusal_of_a_killed_run_does_not_stand(tmp_path: Path) -> None:
     todo = plan(
-        tmp_path / "c",
-        list_recordings([call(tmp_path / "call.mp4")], "train", pairs=False),
-        CorpusSettings(),
+        tmp_path / "c", list_recordings([call(tmp_path / "call.mp4")], "train", pairs=False), CorpusSettings()
     )
     left = refused_path(todo.jobs[0].path(0))
     left.parent.mkdir(parents=True)

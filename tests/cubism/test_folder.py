@@ -24,7 +24,6 @@ def test_a_whole_folder_is_read(tmp_path: Path) -> None:
     assert model.moc == moc3()
     assert list(model.expressions) == ["joy"]
     assert model.pose is None
-    assert model.physics is not None
     assert model.physics["Meta"]["PhysicsSettingCount"] == 1
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from support.pictures import write
 from visavis.datasets import affectnet
-from visavis.datasets.data_set import DataSet
 from visavis.errors import InputError
 
 COLUMNS = [
@@ -36,12 +35,6 @@ def write_affectnet(
     return folder
 
 
-def opened(path: Path) -> DataSet:
-    found = affectnet.find_affectnet(path)
-    assert found is not None
-    return found
-
-
 @pytest.mark.parametrize(
     ("tables", "pictures"),
     [
@@ -51,7 +44,7 @@ def opened(path: Path) -> DataSet:
     ],
 )
 def test_faces_are_cut_out_and_other_rows_counted(tmp_path: Path, tables: str, pictures: str) -> None:
-    found = opened(write_affectnet(tmp_path, tables, pictures))
+    found = affectnet.find_affectnet(write_affectnet(tmp_path, tables, pictures))
     assert (found.splits, found.default_split) == (("training", "validation"), "validation")
     faces = found.read()
     assert [faces.names[label] for label in faces.labels] == ["Happy", "Contempt"]
@@ -65,7 +58,7 @@ def test_faces_are_cut_out_and_other_rows_counted(tmp_path: Path, tables: str, p
 
 def test_a_table_may_be_named_itself(tmp_path: Path) -> None:
     write_affectnet(tmp_path)
-    found = opened((tmp_path / "validation.csv").rename(tmp_path / "mine.csv"))
+    found = affectnet.find_affectnet((tmp_path / "validation.csv").rename(tmp_path / "mine.csv"))
     assert (found.splits, found.read().split) == (("mine",), "mine")
 
 
@@ -88,23 +81,16 @@ def test_other_tables_are_not_affectnet(tmp_path: Path) -> None:
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, row: list[object], message: str) -> None:
-    found = opened(write_affectnet(tmp_path, rows=[row]))
+    found = affectnet.find_affectnet(write_affectnet(tmp_path, rows=[row]))
     with pytest.raises(InputError, match=message):
         found.read()
 
 
 def test_a_missing_picture_is_named_by_its_row(tmp_path: Path) -> None:
-    found = opened(write_affectnet(tmp_path))
+    found = affectnet.find_affectnet(write_affectnet(tmp_path))
     (tmp_path / "2" / "b.png").unlink()
     with pytest.raises(InputError, match=r"validation\.csv:4: the picture 2/b\.png is missing in"):
         found.read()
-
-
-def test_a_box_beside_the_picture_is_named_by_its_row(tmp_path: Path) -> None:
-    row: list[object] = ["1/a.jpg", 60, 20, 30, 30, "", 1, 0, 0]
-    faces = opened(write_affectnet(tmp_path, rows=[row])).read()
-    with pytest.raises(InputError, match=r"validation\.csv:2: the face's box lies outside"):
-        list(faces.batches(4, 48))
 
 
 def write_sets(folder: Path, labels: dict[str, object]) -> Path:
@@ -121,7 +107,7 @@ def write_sets(folder: Path, labels: dict[str, object]) -> Path:
 def test_the_form_of_today_is_read(tmp_path: Path) -> None:
     write_sets(tmp_path, {"0": "7", "1": 1, "2": "8", "3": "0"})
     for path, default in ((tmp_path, "val_set"), (tmp_path / "train_set", "train_set")):
-        found = opened(path)
+        found = affectnet.find_affectnet(path)
         assert found.default_split == default
         faces = found.read()
         assert [faces.names[label] for label in faces.labels] == ["Contempt", "Happy", "Neutral"]
@@ -133,7 +119,7 @@ def test_what_is_wrong_in_the_form_of_today_is_named(tmp_path: Path) -> None:
     write_sets(tmp_path, {"0": "7"})
     np.save(tmp_path / "val_set" / "annotations" / "5_exp.npy", np.asarray("1"))
     with pytest.raises(InputError, match=r"5_exp\.npy: its picture is missing in .*images"):
-        opened(tmp_path).read()
+        affectnet.find_affectnet(tmp_path).read()
     np.save(tmp_path / "val_set" / "annotations" / "5_exp.npy", np.asarray("11"))
     with pytest.raises(InputError, match=r"5_exp\.npy: expression is 11; expected 0 to 10"):
-        opened(tmp_path).read()
+        affectnet.find_affectnet(tmp_path).read()

@@ -3,15 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.conversations import REACT_ROWS as ROWS
 from support.conversations import write_npy, write_react
 from visavis.datasets import appropriateness
 from visavis.errors import InputError
-
-ROWS = [
-    ("NoXI/005_2016-03-18_Paris/Expert_video/1", "NoXI/005_2016-03-18_Paris/Novice_video/1"),
-    ("RECOLA/group-2/P41/3", "RECOLA/group-2/P42/3"),
-    ("UDIVA/talk/005013/FC1/1", "UDIVA/talk/005013/FC2/1"),
-]
 
 
 def test_a_matrix_must_fit_its_split(tmp_path: Path) -> None:

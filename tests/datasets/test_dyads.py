@@ -19,12 +19,6 @@ def dyad(space: FaceSpace = FaceSpace.VISAVIS, **changes: object) -> Dyad:
     return Dyad("chat/1", "val", space, **{**values, **changes})
 
 
-def test_swapping_twice_is_nothing() -> None:
-    one = dyad()
-    assert one.swapped().speaker is one.listener
-    assert one.swapped().swapped().speaker is one.speaker
-
-
 def test_tracks_know_where_no_face_was() -> None:
     face = face_numbers(0, 4)
     face[2] = np.nan

@@ -179,8 +179,8 @@ def test_the_same_bytes_in_another_shape_are_another_picture() -> None:
 
 def test_every_picture_read_for_a_comparison_is_told() -> None:
     seen: list[None] = []
-    seen_in(loaded([1, 2]), loaded([1, 2, 3]), lambda: seen.append(None))
-    assert len(seen) == 5
+    fingerprints(loaded([1, 2, 3]), lambda: seen.append(None))
+    assert len(seen) == 3
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), min_size=1, max_size=12))

@@ -6,7 +6,6 @@ import pytest
 from support.pictures import picture, write
 from visavis.channels import EXPRESSIONS
 from visavis.datasets import fer2013_folders, image_folder
-from visavis.datasets.data_set import DataSet
 from visavis.errors import InputError
 from visavis.expression.labels import FER2013_LABELS, expression_of
 
@@ -21,16 +20,10 @@ def fill(folder: Path, words: tuple[str, ...], first: int = 0, side_px: int = 60
     return folder
 
 
-def opened(path: Path) -> DataSet:
-    found = image_folder.find_image_folder(path)
-    assert found is not None
-    return found
-
-
 @pytest.mark.parametrize("inside", ["", "test"])
 def test_classes_are_told_by_the_words_that_people_use(tmp_path: Path, inside: str) -> None:
     fill(tmp_path / inside, WORDS)
-    faces = opened(tmp_path).read()
+    faces = image_folder.find_image_folder(tmp_path).read()
     assert faces.split == (inside or "all")
     assert [expression_of(name) for name in faces.names] == list(EXPRESSIONS)
     assert faces.counts == dict.fromkeys(WORDS, 2)
@@ -41,7 +34,7 @@ def test_classes_are_told_by_the_words_that_people_use(tmp_path: Path, inside: s
 def test_splits_keep_their_pictures_and_share_their_classes(tmp_path: Path) -> None:
     fill(tmp_path / "train", ("angry", "sad", "happy"))
     fill(tmp_path / "test", ("sad", "happy"), first=1)
-    found = opened(tmp_path)
+    found = image_folder.find_image_folder(tmp_path)
     assert (found.splits, found.default_split, found.training_split) == (("test", "train"), "test", "train")
     assert found.read("test").counts == {"happy": 2, "sad": 2, "angry": 0}
     pixels = found.read("test").images.read(1)  # B.JPG comes before a.png.
@@ -73,7 +66,7 @@ def test_litter_is_passed_over(tmp_path: Path) -> None:
     for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
         (tmp_path / "sad" / name).write_bytes(b"x")
     (tmp_path / ".cache").mkdir()
-    assert len(opened(tmp_path).read()) == 4
+    assert len(image_folder.find_image_folder(tmp_path).read()) == 4
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "more", "picture"])
@@ -84,20 +77,20 @@ def test_other_things_among_the_pictures_are_named(tmp_path: Path, name: str) ->
     else:
         (tmp_path / "sad" / name).write_bytes(b"x")
     with pytest.raises(InputError, match=rf"sad/{name}: not an image"):
-        opened(tmp_path).read()
+        image_folder.find_image_folder(tmp_path).read()
 
 
 def test_folders_without_pictures_have_no_faces(tmp_path: Path) -> None:
     (tmp_path / "angry").mkdir()
     with pytest.raises(InputError, match="angry: no pictures; put pictures of faces there"):
-        opened(tmp_path).read()
+        image_folder.find_image_folder(tmp_path).read()
 
 
 def test_a_split_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
     fill(tmp_path / "train", ("angry",))
     fill(tmp_path / "val", ("angry",))
     with pytest.raises(InputError, match=": no split 'test' here; it has train, val: name one"):
-        opened(tmp_path).read()
+        image_folder.find_image_folder(tmp_path).read()
 
 
 # FER-2013 as folders.
@@ -116,7 +109,6 @@ def test_fer2013_is_known_by_its_words_and_its_size(tmp_path: Path) -> None:
     found = fer2013_folders.find_fer2013_folders(
         kaggle(tmp_path, {"train": "Training_", "test": "PublicTest_"})
     )
-    assert found is not None
     assert (found.name, found.training_split) == ("FER-2013", "train")
     faces = found.read()
     assert (faces.split, faces.names) == ("PublicTest", FER2013_LABELS)
@@ -129,28 +121,20 @@ def test_the_official_splits_inside_of_kaggles_test_stay_apart(tmp_path: Path) -
     kaggle(tmp_path, {"test": "PublicTest_", "train": "Training_"})
     write(tmp_path / "test" / "sad" / "PrivateTest_7.png", picture(7))
     found = fer2013_folders.find_fer2013_folders(tmp_path)
-    assert found is not None
-    assert {split: len(found.read(split)) for split in found.splits} == {
-        "test": 15,
-        "train": 14,
-        "Training": 14,
-        "PublicTest": 14,
-        "PrivateTest": 1,
-    }
+    sizes = {split: len(found.read(split)) for split in found.splits}
+    assert sizes == {"test": 15, "train": 14, "Training": 14, "PublicTest": 14, "PrivateTest": 1}
 
 
 def test_the_official_names_may_be_the_folders(tmp_path: Path) -> None:
     found = fer2013_folders.find_fer2013_folders(
         kaggle(tmp_path, {"Training": "a", "PublicTest": "b", "PrivateTest": "c"})
     )
-    assert found is not None
     assert found.splits == ("PrivateTest", "PublicTest", "Training")
     assert (found.read().split, found.training_split) == ("PublicTest", "Training")
 
 
 def test_without_official_names_the_folder_test_is_meant(tmp_path: Path) -> None:
     found = fer2013_folders.find_fer2013_folders(kaggle(tmp_path, {"test": "im", "train": "im"}))
-    assert found is not None
     assert found.splits == ("test", "train")
     assert found.read().split == "test"
 
@@ -166,5 +150,5 @@ def test_class_folders_of_ones_own_without_splits_are_not_fer2013(tmp_path: Path
     for word in ("happy", "neutral"):
         write(tmp_path / word / "a.png", picture(1))
     assert fer2013_folders.find_fer2013_folders(tmp_path) is None
-    found = opened(tmp_path)
+    found = image_folder.find_image_folder(tmp_path)
     assert (found.name, found.read().counts) == ("folders of faces", {"neutral": 1, "happy": 1})

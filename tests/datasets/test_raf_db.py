@@ -26,7 +26,6 @@ def write_raf(folder: Path, lists: str = "", pictures: str = "aligned") -> Path:
 def test_common_nestings_hold_the_same(tmp_path: Path, root: str, lists: str, pictures: str) -> None:
     write_raf(tmp_path / root, lists, pictures)
     found = raf_db.find_raf_db(tmp_path)
-    assert found is not None
     assert (found.splits, found.default_split, found.training_split) == (("train", "test"), "test", "train")
     test, train = found.read(), found.read("train")
     assert [test.names[label] for label in test.labels] == ["Neutral", "Happiness"]
@@ -66,7 +65,6 @@ def test_a_list_without_lines_is_named(tmp_path: Path, data: bytes, message: str
 def test_a_missing_picture_is_named_by_its_line(tmp_path: Path) -> None:
     (write_raf(tmp_path) / "aligned" / "test_0002_aligned.jpg").unlink()
     found = raf_db.find_raf_db(tmp_path)
-    assert found is not None
     assert len(found.read("train")) == 2
     with pytest.raises(InputError, match=r"label\.txt:4: the picture test_0002_aligned\.jpg is missing"):
         found.read("test")

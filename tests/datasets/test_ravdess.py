@@ -24,7 +24,6 @@ def touch(folder: Path, *names: str) -> Path:
 )
 def test_names_say_emotion_and_actor(number: int, expression: str) -> None:
     clip = clip_of(Path(f"01-01-0{number}-01-02-01-21.mp4"))
-    assert clip is not None
     assert (clip.expression, clip.actor, clip.split) == (expression, 21, "test")
     assert clip.seen
     assert clip.heard

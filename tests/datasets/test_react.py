@@ -3,22 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.conversations import REACT_ROWS as ROWS
 from support.conversations import face_numbers, write_expression, write_npy, write_react
 from visavis.datasets import react
 from visavis.datasets.dyads import FaceSpace
 from visavis.errors import InputError
 
-ROWS = [
-    ("NoXI/005_2016-03-18_Paris/Expert_video/1", "NoXI/005_2016-03-18_Paris/Novice_video/1"),
-    ("RECOLA/group-2/P41/3", "RECOLA/group-2/P42/3"),
-    ("UDIVA/talk/005013/FC1/1", "UDIVA/talk/005013/FC2/1"),
-]
-
 
 def read(root: Path, split: str = "val"):
-    found = react.find_react(root)
-    assert found is not None
-    return found.read(split)
+    return react.find_react(root).read(split)
 
 
 def test_both_directions_in_the_order_of_the_matrix(tmp_path: Path) -> None:
@@ -38,15 +31,8 @@ def test_a_row_is_what_the_files_hold(tmp_path: Path) -> None:
 
 
 def test_expressions_under_p1_and_p2_are_found(tmp_path: Path) -> None:
-    numbered = {
-        "Expert_video": "P1",
-        "Novice_video": "P2",
-        "P41": "P1",
-        "P42": "P2",
-        "FC1": "FC1",
-        "FC2": "FC2",
-    }
-    val = read(write_react(tmp_path, ROWS, expression_person=numbered.__getitem__))
+    numbered = {"Expert_video": "P1", "Novice_video": "P2", "P41": "P1", "P42": "P2"}
+    val = read(write_react(tmp_path, ROWS, expression_person=lambda name: numbered.get(name, name)))
     assert val[1].listener.expression == pytest.approx(face_numbers(103, 8, 25))
 
 
@@ -55,7 +41,6 @@ def test_splits_are_listed_in_order_and_other_tables_passed_over(tmp_path: Path)
         write_react(tmp_path, ROWS[:1], split)
     (tmp_path / "data_indices.csv").write_text("site,chat_index,clip_index\n")
     found = react.find_react(tmp_path)
-    assert found is not None
     assert found.splits == ("train", "val")
     assert react.find_react(tmp_path / "val") is None
     assert react.find_react(tmp_path / "val.csv") is None

@@ -5,15 +5,7 @@ import pytest
 
 from visavis.capture.tracked import TrackedFrame, blank_picture, known_face, state_of
 from visavis.channels import EXPRESSIONS
-from visavis.drawing.panels import (
-    BACKGROUND,
-    COLORS,
-    LANDMARK,
-    MAX_HEIGHT_PX,
-    MIN_HEIGHT_PX,
-    Bars,
-    Composer,
-)
+from visavis.drawing.panels import BACKGROUND, COLORS, LANDMARK, MAX_HEIGHT_PX, MIN_HEIGHT_PX, Bars, Composer
 from visavis.pipeline import Moment, Pipeline
 from visavis.types import AvatarPose, Expression, Faces, Frame
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
-import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,6 +19,7 @@ from support.live2d_folder import write_model
 from support.live_link_packets import packet
 from support.phones import FACEMOTION3D_FRAME, IFACIALMOCAP_FRAME, vtube_studio_frame
 from support.samples import moving_track
+from support.sounds import write_wav
 from support.vrm_file import vrm_file
 from visavis.avatar.profile import BOUNDS, Profile
 from visavis.avatar.retarget_file import parse as parse_retargeting
@@ -149,14 +149,6 @@ def _hear(path: Path) -> None:
             pass
 
 
-def _tone(path: Path) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(3200))
-
-
 def _faces(path: Path) -> None:
     image = " ".join("7" for _ in range(48 * 48))
     with path.open("w", newline="") as file:
@@ -219,7 +211,7 @@ PARSERS = {
     "protocol": Parser(_message, _messages),
     "image": Parser(lambda data: decode_image(data, "fuzz"), _pictures),
     "video": Parser(from_file(_watch, "f.mp4"), written(_film, "mp4")),
-    "sound": Parser(from_file(_hear, "f.wav"), written(_tone, "wav")),
+    "sound": Parser(from_file(_hear, "f.wav"), written(lambda path: write_wav(path, bytes(3200)), "wav")),
     "osc": Parser(osc.decode, _osc_packets),
     "vmc": Parser(lambda data: VMCDecoder().decode(data), _osc_packets, (VisavisError, ValueError)),
     "livelink": Parser(lambda data: LiveLinkDecoder().decode(data), lambda: [packet([0.5] * 61)]),

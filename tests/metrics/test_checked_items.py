@@ -8,20 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from support.slow_reaction import (
-    corpus,
-    walk,
-)
+from support.slow_reaction import corpus, walk
 from visavis import metrics
 from visavis.errors import InputError, MissingExtraError
 from visavis.metrics.checked_items import OutOfRange, Work
 from visavis.metrics.item_scores import nearest_distances
-from visavis.metrics.reaction import (
-    fr_corr,
-    fr_rea,
-    fr_var,
-    neighbour_matrix,
-)
+from visavis.metrics.reaction import fr_corr, fr_rea, fr_var, neighbour_matrix
 from visavis.metrics.reaction_suite import score_reactions
 
 

@@ -29,13 +29,8 @@ def test_a_lost_face_eases_to_neutral_and_then_is_none() -> None:
     stream.update(sample(1.0, jawOpen=0.8, yaw=0.4))
     times_s = [1.0 + EASING_S * share for share in (0.25, 0.5, 1.0, 1.1, 2.0)]
     states = [stream.update(no_face(time_s)) for time_s in times_s]
-    assert [None if state is None else state["jawOpen"] for state in states] == [
-        pytest.approx(0.6),
-        pytest.approx(0.4),
-        0,
-        None,
-        None,
-    ]
+    jaws = [state and state["jawOpen"] for state in states]
+    assert jaws == [pytest.approx(0.6), pytest.approx(0.4), 0, None, None]
     assert stream.update(sample(9.0, jawOpen=0.3))["jawOpen"] == pytest.approx(0.3)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from support.samples import sample
 from support.senders import Scripted, wait_for
-from visavis.outputs import sender
+from visavis.outputs import NotReadyError, Sample, sender
 from visavis.outputs.sender import Sender
 
 
@@ -168,6 +168,24 @@ def test_what_a_receiver_says_is_shown() -> None:
         outlet.send(sample(0))
         wait_for(lambda: outlet.status.sent == 1)
         assert (outlet.status.light, outlet.status.message) == ("sending", "confirm in the program")
+
+
+def test_a_receiver_that_is_not_ready_is_tried_again_without_a_new_connection() -> None:
+    class Shy(Scripted):
+        def send(self, each: Sample) -> str:
+            message = super().send(each)
+            if len(self.got) < 3:
+                raise NotReadyError("click Allow")
+            return message
+
+    shy = Shy(repeat_s=0.01)
+    seen = []
+    with Sender("shy://", shy) as outlet:
+        outlet.send(sample())
+        wait_for(lambda: seen.append(outlet.status) or seen[-1].light == "sending")
+    status = seen[-1]
+    assert ("waiting", "click Allow") in [(one.light, one.message) for one in seen]
+    assert (status.message, status.sent, status.dropped, len(shy.opened_at_s)) == ("", 0, 1, 1)
 
 
 def test_what_never_waits_is_sent_where_it_comes_from() -> None:

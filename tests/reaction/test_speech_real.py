@@ -32,16 +32,10 @@ def grid(shared: Path) -> tuple[FloatArray, np.ndarray]:
     """Sound of twenty clips whose words are known, and for each frame whether its middle is in a word."""
     clips, words = [], []
     with tarfile.open(shared / "data/video/grid_s1_av.tar") as tar:
-
-        def read(name: str) -> bytes:
-            file = tar.extractfile(name)
-            assert file is not None
-            return file.read()
-
         for name in sorted(n for n in tar.getnames() if n.endswith(".align"))[80::4]:
-            clips.append(sound_of(read(name.replace(".align", ".mp4"))))
+            clips.append(sound_of(tar.extractfile(name.replace(".align", ".mp4")).read()))
             middles = 25_000 * (np.arange(len(clips[-1]) // 640) + 0.5) / 25
-            rows = [line.split() for line in read(name).decode().splitlines()]
+            rows = [line.split() for line in tar.extractfile(name).read().decode().splitlines()]
             spoken = [(int(a), int(b)) for a, b, word in rows if word not in ("sil", "sp")]
             words.append(np.any([(middles >= a) & (middles < b) for a, b in spoken], axis=0))
     return np.concatenate(clips), np.concatenate(words)
@@ -74,9 +68,7 @@ def test_men_speak_lower_than_women(shared: Path) -> None:
             fields = Path(name).stem.split("-")
             if fields[2:6] != ["01", "01", "01", "01"]:
                 continue
-            file = tar.extractfile(name)
-            assert file is not None
-            sound = sound_of(file.read())
+            sound = sound_of(tar.extractfile(name).read())
             voiced = speech_features(sound, 16_000)[:, sounds.VOICED] > 0.5
             assert 0.1 < voiced.mean() < 0.8
             f0_hz = spectra(np.pad(sound, (HISTORY, 0))).f0_hz[voiced]

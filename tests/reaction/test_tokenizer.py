@@ -30,6 +30,13 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int]
     return made
 
 
+@pytest.fixture(scope="module", params=SHAPES)
+def tokenizer(
+    tokenizers: dict[tuple[int, int], FaceTokenizer], request: pytest.FixtureRequest
+) -> FaceTokenizer:
+    return tokenizers[request.param]
+
+
 def faces(count: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
     rng = np.random.default_rng(seed)
     return rng.uniform(0, 1, (count, len(FACE_CHANNELS))).astype(np.float32)
@@ -44,24 +51,18 @@ def with_gaps(count: int, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     return face
 
 
-@pytest.mark.parametrize("shape", SHAPES)
 @settings(deadline=None)
 @given(seed=st.integers(0, 50), cuts=st.lists(st.integers(0, 40), max_size=6))
 def test_any_cutting_of_a_stream_gives_the_tokens_of_the_whole(
-    tokenizers: dict[tuple[int, int], FaceTokenizer], shape: tuple[int, int], seed: int, cuts: list[int]
+    tokenizer: FaceTokenizer, seed: int, cuts: list[int]
 ) -> None:
-    tokenizer = tokenizers[shape]
     track = with_gaps(40, seed)
     stream = tokenizer.stream()
     parts = [stream.encode(part) for part in np.split(track, sorted(cuts))]
     np.testing.assert_array_equal(np.concatenate(parts), tokenizer.encode(track))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_stream_begins_anew_after_reset_and_others_are_not_touched(
-    tokenizers: dict[tuple[int, int], FaceTokenizer], shape: tuple[int, int]
-) -> None:
-    tokenizer = tokenizers[shape]
+def test_a_stream_begins_anew_after_reset_and_others_are_not_touched(tokenizer: FaceTokenizer) -> None:
     track = faces(12)
     one, other = tokenizer.stream(), tokenizer.stream()
     other.encode(track[:6])
@@ -80,25 +81,17 @@ def test_tokens_are_those_of_the_networks(tokenizers: dict[tuple[int, int], Face
     np.testing.assert_array_equal(tokenizers[1, 4].encode(track), np.floor(16 * np.asarray(means)))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_tokens_survive_the_way_to_a_face_and_back(
-    tokenizers: dict[tuple[int, int], FaceTokenizer], shape: tuple[int, int]
-) -> None:
-    tokenizer = tokenizers[shape]
+def test_tokens_survive_the_way_to_a_face_and_back(tokenizer: FaceTokenizer) -> None:
     tokens = tokenizer.encode(with_gaps(30, 3))
     decoded = tokenizer.decode(tokens)
     assert decoded.shape == (30, 58)
     assert decoded.dtype == np.float32
     assert tokenizer.expressions(tokens).shape == (30, 25)
-    if shape[1] == 1:
+    if tokenizer.window == 1:
         np.testing.assert_array_equal(tokenizer.encode(decoded), tokens)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_frames_without_a_face_stay_so_and_leave_the_others_alone(
-    tokenizers: dict[tuple[int, int], FaceTokenizer], shape: tuple[int, int]
-) -> None:
-    tokenizer = tokenizers[shape]
+def test_frames_without_a_face_stay_so_and_leave_the_others_alone(tokenizer: FaceTokenizer) -> None:
     track = faces(10)
     gaps = np.insert(track, [3, 3, 7], np.nan, axis=0)
     tokens = tokenizer.encode(gaps)
@@ -115,13 +108,9 @@ def test_what_is_not_known_of_a_face_is_the_mean(tokenizers: dict[tuple[int, int
     assert tokenizers[1, 1].encode(track)[2] == np.floor(16 * 0.3)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_nothing_becomes_nothing(
-    tokenizers: dict[tuple[int, int], FaceTokenizer], shape: tuple[int, int]
-) -> None:
-    tokenizer = tokenizers[shape]
+def test_nothing_becomes_nothing(tokenizer: FaceTokenizer) -> None:
     tokens = tokenizer.encode(faces(0))
-    assert tokens.shape == ((0,) if shape[0] == 1 else (0, shape[0]))
+    assert tokens.shape == ((0,) if tokenizer.depth == 1 else (0, tokenizer.depth))
     assert tokenizer.decode(tokens).shape == (0, 58)
     assert (tokenizer.encode(np.full((3, 58), np.nan)) == -1).all()
 

@@ -85,14 +85,8 @@ def test_a_player_does_what_the_face_does_and_lives_while_there_is_none() -> Non
 def test_a_persons_pictures_come_when_they_are_due() -> None:
     images = [np.full((4, 4, 3), k, np.uint8) for k in range(3)]
     shown = SpeakerView(zip((0.0, 0.1, 0.2), images, strict=True), (4, 4))
-    assert [int(shown.picture(time_s)[0, 0, 0]) for time_s in (0, 0.05, 0.1, 0.15, 0.3, 0.4)] == [
-        0,
-        0,
-        1,
-        1,
-        2,
-        2,
-    ]
+    levels = [int(shown.picture(time_s)[0, 0, 0]) for time_s in (0, 0.05, 0.1, 0.15, 0.3, 0.4)]
+    assert levels == [0, 0, 1, 1, 2, 2]
 
 
 @pytest.mark.usefixtures("painted_puppet")

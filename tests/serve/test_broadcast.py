@@ -72,10 +72,7 @@ def test_the_page_sees_a_light_and_has_a_switch(
 
 
 def test_the_log_says_once_what_a_person_must_do(
-    sending: Server,
-    shelf: Shelf,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    sending: Server, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("visavis.serve.sessions.LIGHTS_EVERY_S", 0.0)
     shelf.message = "click Allow there"

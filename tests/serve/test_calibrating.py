@@ -92,7 +92,6 @@ def test_a_guide_can_be_broken_off_and_needs_the_mirror() -> None:
     calibrating.guide(True)
     followed.listen(SimpleNamespace(see=None))  # type: ignore[arg-type]
     guiding = calibrating.see(followed, (seen_face(),), 0.1)
-    assert guiding is not None
     assert (guiding.state, guiding.says) == ("refused", LISTENS)
     assert calibrating.see(followed, (seen_face(),), 0.2) is None
 
@@ -129,10 +128,7 @@ def test_the_server_guides_and_tells_what_it_keeps(tmp_path: Path) -> None:
     ],
 )
 def test_only_a_server_of_its_own_computer_keeps_profiles(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    options: dict[str, Any],
-    keeps: bool,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: dict[str, Any], keeps: bool
 ) -> None:
     monkeypatch.setenv("VISAVIS_CONFIG", str(tmp_path))
     found: list[Any] = []

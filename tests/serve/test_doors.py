@@ -155,9 +155,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return cert, key
 
 
-def test_tls_serves_page_and_socket_and_slow_handshakes_end(
-    certificate: tuple[Path, Path],
-) -> None:
+def test_tls_serves_page_and_socket_and_slow_handshakes_end(certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
     front = Front(tls_cert=cert, tls_key=key, header_s=HEADER_S, max_connections=LIMIT)
     trusting = ssl.create_default_context(cafile=str(cert))

@@ -47,8 +47,7 @@ def sound(time_s: float, seconds: float = 0.04, level: float = 0.0) -> SoundMess
 
 def answer(session: Session, number: int, time_s: float, picture: bytes) -> dict[str, Any]:
     session.inbox.offer(FrameMessage(number, time_s, picture))
-    reply: dict[str, Any] = json.loads(session.process(asyncio.run(session.inbox.take(Load(ManualClock())))))
-    return reply
+    return json.loads(session.process(asyncio.run(session.inbox.take(Load(ManualClock())))))
 
 
 def play(session: Session, frames: range, level: float | None = None) -> list[dict[str, Any]]:

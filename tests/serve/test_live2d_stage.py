@@ -77,8 +77,7 @@ def host(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host
 
 
 def drawn(page: Any, *draws: dict[str, Any], core: str = CORE) -> list[dict[str, list[float]]]:
-    found: list[dict[str, list[float]]] = page.evaluate(DRAW, [core, list(draws)])
-    return found
+    return page.evaluate(DRAW, [core, list(draws)])
 
 
 def test_the_model_follows_the_pose(page: Any) -> None:

@@ -135,7 +135,6 @@ async def test_the_state_goes_on_in_another_replica() -> None:
         second.resume(back, token)
         assert (back.settings, back.expressed) == (SettingsMessage(False, False), "happy")
         learned = back.memory.learned
-        assert learned is not None
         assert learned.weights["browDownLeft"] == pytest.approx(0.5, abs=0.2)  # 0.05 before a face
         back.inbox.offer(FrameMessage(1, 1.0, jpeg()))
         back.process(await back.inbox.take(second.load))
@@ -167,10 +166,7 @@ async def test_what_another_replica_lacks_is_left_out() -> None:
     async with pool.session() as session:
         token = pool.resume(session, None)
         assert token is not None
-        state = KEY.open(token) | {
-            "face_tokens": True,
-            "listen": {"on": True, "seed": 1, "style": None},
-        }
+        state = KEY.open(token) | {"face_tokens": True, "listen": {"on": True, "seed": 1, "style": None}}
         pool.resume(session, KEY.seal(state))
         assert not session.shows_tokens
         assert not session.ear.wish.on

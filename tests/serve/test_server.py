@@ -58,7 +58,6 @@ def program(step_s: float = 0.0, **options: Any) -> Iterator[tuple[subprocess.Po
         text=True,
         env={**os.environ, "PYTHONPATH": path},
     )
-    assert process.stdout is not None
     try:
         yield process, process.stdout.readline().strip()
     finally:

@@ -30,8 +30,7 @@ def answer(session: Session, message: FrameMessage) -> dict[str, Any]:
     """Pass one frame through the inbox and the pipeline."""
     session.inbox.offer(message)
     waiting = asyncio.run(session.inbox.take(Load(ManualClock())))
-    reply: dict[str, Any] = json.loads(session.process(waiting))
-    return reply
+    return json.loads(session.process(waiting))
 
 
 def test_the_newest_frame_wins_and_the_others_are_counted() -> None:

@@ -53,10 +53,7 @@ def test_figures_are_of_the_recent_past() -> None:
 def test_nothing_seen_is_no_figure() -> None:
     assert run(
         "const log = new TokenLog(); console.log(JSON.stringify([log.changesPerS(9), log.distinct(9)]))"
-    ) == [
-        0,
-        0,
-    ]
+    ) == [0, 0]
 
 
 def test_memory_is_bounded_whatever_the_rate() -> None:

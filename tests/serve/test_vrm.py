@@ -104,8 +104,7 @@ def seen(page: Any, file: bytes, *moves: dict[str, float]) -> list[dict[str, lis
             k: v for k, v in move.items() if not k.startswith("Param")
         }
         poses.append({"pose": pose, "weights": weights})
-    found: list[dict[str, list[float]]] = page.evaluate(DRAW, [base64.b64encode(file).decode(), poses])
-    return found
+    return page.evaluate(DRAW, [base64.b64encode(file).decode(), poses])
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -149,10 +148,7 @@ def test_hair_swings_alike_at_all_frame_rates(page: Any, version: int) -> None:
     assert (slow, fast) == pytest.approx((usual, usual), rel=0.05)
 
 
-@pytest.mark.parametrize(
-    ("file", "message"),
-    NO_VRM,
-)
+@pytest.mark.parametrize(("file", "message"), NO_VRM)
 def test_files_that_are_refused(page: Any, file: bytes, message: str) -> None:
     assert message in page.evaluate(CHECK, base64.b64encode(file).decode())
 

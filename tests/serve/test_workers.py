@@ -127,8 +127,6 @@ def test_a_second_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, env=environment, start_new_session=True, text=True, preexec_fn=heed_ctrl_c, **pipes
     ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
         try:
             port = int(process.stdout.readline())
             ask(port)

@@ -6,7 +6,7 @@ import numpy as np
 
 from support.samples import face_state
 from visavis.avatar.parameters import Animator
-from visavis.channels import EXPRESSION_CHANNELS
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.types import Expression, FaceState
 
 FPS = 25
@@ -15,6 +15,17 @@ RELAXED = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "z": -50.0}
 
 def face(**channels: float) -> FaceState:
     return face_state(**(RELAXED | channels))
+
+
+def flipped(state: FaceState) -> FaceState:
+    """What a mirror makes of a state, written out channel by channel."""
+    other = {"Left": "Right", "Right": "Left"}
+    values = []
+    for name in FACE_CHANNELS:
+        side = next((side for side in other if name.endswith(side)), "")
+        value = state[name.removesuffix(side) + other.get(side, "")]
+        values.append(-value if name in ("yaw", "roll", "x") else value)
+    return FaceState(np.asarray(values))
 
 
 def feeling(label: str, probability: float = 0.9) -> Expression:

@@ -26,11 +26,13 @@ class CommandLine:
     def __call__(self, *words: object) -> int:
         return run_visavis(*words)
 
-    def json(self, *words: object) -> Any:
-        """What a command prints, as JSON; it must end well."""
+    def json(self, *words: object, quiet: bool = False) -> Any:
+        """What a command prints, as JSON; it must end well, and if quiet tell nothing else."""
         self._capsys.readouterr()
         assert run_visavis(*words) == 0
-        return json.loads(self._capsys.readouterr().out)
+        out, err = self._capsys.readouterr()
+        assert not (quiet and err)
+        return json.loads(out)
 
     def error(self, *words: object) -> str:
         """The single line that a command tells of bad input, with status 2 and nothing else printed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
+from support.sounds import write_wav
 from visavis.avatar.parameters import Animator
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.corpus.build import Build, build_corpus, plan
@@ -25,6 +25,13 @@ from visavis.types import Face, FaceState, FloatArray, Frame, ImageArray
 
 Color = tuple[int, int, int]
 RED, BLUE, GRAY = (220, 60, 60), (60, 60, 220), (40, 40, 40)
+
+
+REACT_ROWS = [
+    ("NoXI/005_2016-03-18_Paris/Expert_video/1", "NoXI/005_2016-03-18_Paris/Novice_video/1"),
+    ("RECOLA/group-2/P41/3", "RECOLA/group-2/P42/3"),
+    ("UDIVA/talk/005013/FC1/1", "UDIVA/talk/005013/FC2/1"),
+]
 
 
 def face_numbers(seed: int, frames: int, width: int = 58) -> FloatArray:
@@ -46,11 +53,7 @@ def write_expression(path: Path, values: FloatArray, names: Sequence[str] = EXPR
 
 def write_silence(path: Path, rate_hz: int = 44100) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(bytes(2 * rate_hz // 10))
+    write_wav(path, bytes(2 * rate_hz // 10), rate_hz)
 
 
 def write_react(

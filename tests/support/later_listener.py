@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from support import tiny_tokenizer
-from visavis.reaction.cues import HEARD_CHANNELS
-from visavis.reaction.head import TokenHead
-from visavis.reaction.predictor import Heard, Predictor, StreamMemory
+from support.tiny_listener import Echo
+from visavis.reaction.predictor import Heard, StreamMemory
 from visavis.reaction.speech import SPEECH_CHANNELS
-from visavis.reaction.style import CONTROLS
 from visavis.types import FloatArray
 
-SURE = 50.0
 
-
-class Later(Predictor):
+class Later(Echo):
     """Shows the speaker's face of so many frames before; alone, token 1.
 
     Args:
@@ -25,14 +20,9 @@ class Later(Predictor):
     """
 
     def __init__(self, delay: int, speech: bool = False, even: bool = False) -> None:
-        self.levels, self.vocabulary = (tiny_tokenizer.LEVELS,), tiny_tokenizer.LEVELS
-        self.sound_channels, self.controls = len(HEARD_CHANNELS), len(CONTROLS)
-        self.patch, self.context, self.frame_rate_hz, self.speaks = 1, delay, 25.0, "faces"
-        self.notes = {"tokenizer": "1-1"}
-        # A state is what each token is to get before the softmax.
-        weights = np.concatenate([np.eye(self.vocabulary).ravel(), np.zeros(self.vocabulary)])
-        self.head = TokenHead(self.levels, self.vocabulary, weights.astype(np.float32))
-        self.delay, self.speech, self.even = delay, speech, even
+        super().__init__(even=even)
+        self.context = self.delay = delay
+        self.speech = speech
 
     def memory(self, listeners: int, speakers: int | None = None) -> StreamMemory:
         shape = (1, speakers or listeners, 1, 1)
@@ -54,5 +44,5 @@ class Later(Predictor):
         wanted = np.repeat(wanted, len(heard.own) // len(wanted), axis=0)
         states = np.zeros((*wanted.shape, 1, self.vocabulary), np.float32)
         if not self.even:
-            np.put_along_axis(states, wanted[..., None, None], SURE, axis=-1)
+            np.put_along_axis(states, wanted[..., None, None], self.surely, axis=-1)
         return states

@@ -45,15 +45,7 @@ class Host:
         retarget: Path | None = None,
         **flags: bool,
     ) -> None:
-        names = {
-            "listens": "--listen",
-            "sparse": "--sparse",
-            "obeys": "--obeys",
-            "talks": "--talks",
-            "sends": "--sends",
-            "guarded": "--guarded",
-        }
-        self.options = [*map(str, networks), *(names[flag] for flag, wanted in flags.items() if wanted)]
+        self.options = [*map(str, networks), *(f"--{flag}" for flag, wanted in flags.items() if wanted)]
         files = {"model": model, "core": core, "retarget": retarget}
         self.options += [f"--{name}={path}" for name, path in files.items() if path]
         self.config = tempfile.mkdtemp()
@@ -78,7 +70,6 @@ class Host:
             "VISAVIS_CONFIG": self.config,
         }
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        assert self.process.stdout is not None
         assert self.process.stdout.readline().strip() == self.url
 
     def kill(self) -> None:

@@ -153,7 +153,7 @@ def main() -> None:
     from visavis.serve.vocabulary import Vocabulary
 
     port, *options = sys.argv[1:]
-    listens = "--listen" in options
+    listens = "--listens" in options
     paths = [Path(name) for name in options if not name.startswith("--")]
     vocabulary = Vocabulary(FaceTokenizer.load(*paths)) if paths and not listens else None
     kinds = {"--sparse": SparsePipeline, "--obeys": ObedientPipeline, "--talks": TalkingPipeline}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import wave
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +14,15 @@ from visavis.types import FloatArray
 ENERGY, PITCH, VOICED, SPEECH = (
     SPEECH_CHANNELS.index(name) for name in ("energy", "pitch", "voiced", "speech")
 )
+
+
+def write_wav(path: Path, samples: bytes, rate_hz: int = 16_000, channels: int = 1) -> None:
+    """A WAV file of 16 bits."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples)
 
 
 def tone(hz: float, seconds: float, rate_hz: int = 16_000, amplitude: float = 0.3) -> FloatArray:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from support.samples import POSE, face_state
+from support.senders import wait_for as until
 from visavis.base.address import Address
 from visavis.outputs import NotReadyError, Sample
 from visavis.outputs.formats.vts import VTubeStudio, connect
@@ -42,19 +42,9 @@ def tried(connection: VTubeStudio) -> bool:
     return True
 
 
-def until(condition: Callable[[], object], within_s: float = 20.0) -> float:
-    """Seconds until a condition holds."""
-    since_s = time.monotonic()
-    while not condition():
-        assert time.monotonic() - since_s < within_s, "it never happened"
-        time.sleep(0.005)
-    return time.monotonic() - since_s
-
-
 def answered(connection: VTubeStudio) -> str:
     """Send one sample, wait for VTube Studio's answer, and return the message of the next one."""
     session = connection._session
-    assert session is not None
     message = ""
     for _ in range(2):
         message = connection.send(sample())
@@ -65,7 +55,6 @@ def answered(connection: VTubeStudio) -> str:
 def play(connection: VTubeStudio, label: str | None, duration_s: float, start_s: float = 0.0) -> str:
     """Send frames with an expression, not in real time, until all is answered; the last message."""
     session = connection._session
-    assert session is not None
     for index in range(round(30 * duration_s)):
         last = sample(start_s + index / 30, label=label)
         connection.send(last)

@@ -46,8 +46,7 @@ def asking(**options: Any) -> Iterator[Any]:
 
 def fetch(server: Server, path: str) -> str:
     with urlopen(server.url + path, timeout=10) as answer:  # noqa: S310
-        text: str = answer.read().decode()
-        return text
+        return answer.read().decode()
 
 
 def talk(server: Server, query: str = "", **options: Any) -> ClientConnection:
@@ -57,8 +56,7 @@ def talk(server: Server, query: str = "", **options: Any) -> ClientConnection:
 
 
 def receive(socket_: ClientConnection) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(socket_.recv(timeout=10))
-    return message
+    return json.loads(socket_.recv(timeout=10))
 
 
 def next_of(socket_: ClientConnection, kind: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Echo(Predictor):
         self.even, self.surely = even, surely
         self.heard: list[Heard] = []
         size = self.vocabulary
+        # A state is what each token is to get before the softmax.
         weights = np.concatenate([np.eye(size).ravel(), np.zeros(size)]).astype(np.float32)
         self.head = TokenHead(self.levels, size, weights)
 

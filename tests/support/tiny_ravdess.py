@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import av
 import cv2
 
-from support.sounds import talk
+from support.sounds import talk, write_wav
 from visavis.capture.portrait import PortraitClip
 from visavis.types import FloatArray
 
@@ -20,11 +19,7 @@ SIZE = (256, 256)
 
 def write_sound(path: Path, sound: FloatArray) -> None:
     """A mono WAV file at 16 kHz."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes((sound * 32767).astype("<i2").tobytes())
+    write_wav(path, (sound * 32767).astype("<i2").tobytes(), RATE_HZ)
 
 
 def write_voices(folder: Path, actors: Sequence[int], seconds: float = 1.2) -> Path:

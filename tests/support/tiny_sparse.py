@@ -113,8 +113,7 @@ def network(
     notes = {key: value for key, value in {**NOTES, **(changes or {})}.items() if value is not None}
     for key, value in notes.items():
         model.metadata_props.add(key=key, value=json.dumps(value))
-    data: bytes = model.SerializeToString()
-    return data
+    return model.SerializeToString()
 
 
 def embed(monkeypatch: pytest.MonkeyPatch) -> bytes:

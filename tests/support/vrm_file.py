@@ -73,12 +73,7 @@ def vrm_file(
         nonlocal data
         views.append({"buffer": 0, "byteOffset": len(data), "byteLength": array.nbytes})
         data += array.tobytes()
-        found = {
-            "bufferView": len(views) - 1,
-            "componentType": kind,
-            "count": len(array),
-            "type": shape,
-        }
+        found = {"bufferView": len(views) - 1, "componentType": kind, "count": len(array), "type": shape}
         if shape == "VEC3":
             found |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
         accessors.append(found)

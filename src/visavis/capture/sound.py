@@ -47,12 +47,10 @@ class SoundFormat:
     sample: str = "s16"
 
 
-def write_wav(
-    source: Path, target: Path, start_s: float, duration_s: float, rate_hz: int = SPEECH_RATE_HZ
-) -> bool:
-    """Write the audio track that players choose as mono 16-bit PCM, one chunk in memory at a time.
+def write_wav(source: Path, target: Path, start_s: float, duration_s: float) -> bool:
+    """Write the audio track that players choose as mono 16-bit PCM at 16 kHz, one chunk in memory at a time.
 
-    Holes and missing sound at both ends are silent, so sample ``n`` is always ``n / rate_hz`` seconds after
+    Holes and missing sound at both ends are silent, so sample ``n`` is always ``n / 16000`` seconds after
     the first picture. Damaged packets count as holes.
 
     Args:
@@ -60,7 +58,6 @@ def write_wav(
         target: the .wav file.
         start_s: time of the first picture in the source.
         duration_s: length of the result.
-        rate_hz: sampling rate of the result.
 
     Returns:
         Whether the source has sound; if not, nothing is written.
@@ -71,13 +68,13 @@ def write_wav(
     with open_media(source, NO_SOUND) as container:
         if _heard(container) is None:
             return False
-        total = round(duration_s * rate_hz)
+        total = round(duration_s * SPEECH_RATE_HZ)
         try:
             with target.open("wb") as raw, wave.open(raw, "wb") as file:
                 file.setnchannels(1)
                 file.setsampwidth(2)
-                file.setframerate(rate_hz)
-                for samples in _fitted(_placed(container, start_s, SoundFormat(rate_hz)), total):
+                file.setframerate(SPEECH_RATE_HZ)
+                for samples in _fitted(_placed(container, start_s, SoundFormat()), total):
                     file.writeframesraw(samples.tobytes())
         except OSError as error:
             raise InputError(f"{target}: cannot be written: {reason(error)}") from error

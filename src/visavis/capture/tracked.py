@@ -48,7 +48,7 @@ def blank_picture() -> ImageArray:
     return np.full((BLANK_PX, BLANK_PX, 3), BLANK_GRAY, np.uint8)
 
 
-def known_face(state: FaceState, expression: Expression | None = None, label: str | None = None) -> Face:
+def known_face(state: FaceState, expression: Expression | None = None) -> Face:
     """A face in the middle of the blank picture, without landmarks."""
     low, high = BLANK_PX / 6, BLANK_PX * 5 / 6
     return Face(
@@ -59,7 +59,7 @@ def known_face(state: FaceState, expression: Expression | None = None, label: st
         corners_xy=np.asarray([[low, low], [high, low], [high, high], [low, high]], np.float32),
         state=state,
         expression=expression,
-        label=label if label is not None or expression is None else expression.label,
+        label=None if expression is None else expression.label,
     )
 
 

@@ -41,21 +41,18 @@ class Repeats:
         return cls(len(repeated), faces, len(torn), torn_faces)
 
 
-def seen_in(
-    faces: LabeledFaces, other: LabeledFaces, on_face: Callable[[], None] = lambda: None
-) -> BoolArray:
+def seen_in(faces: LabeledFaces, other: LabeledFaces) -> BoolArray:
     """Whether each picture (N,) occurs in ``other`` with identical pixels.
 
     Args:
         faces: faces to test.
         other: faces that they may repeat, for example the training split.
-        on_face: called after each picture of both.
 
     Raises:
         InputError: a picture cannot be read.
     """
-    known = set(fingerprints(other, on_face))
-    return np.asarray([picture in known for picture in fingerprints(faces, on_face)], np.bool_)
+    known = set(fingerprints(other))
+    return np.asarray([picture in known for picture in fingerprints(faces)], np.bool_)
 
 
 def fingerprints(faces: LabeledFaces, on_face: Callable[[], None] = lambda: None) -> list[bytes]:

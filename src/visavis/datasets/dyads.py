@@ -140,10 +140,6 @@ class Dyad:
         ]
         return replace(self, fps=fps, speaker=people[0], listener=people[1])
 
-    def swapped(self) -> Dyad:
-        """The other direction: the listener speaks."""
-        return replace(self, speaker=self.listener, listener=self.speaker)
-
     def tracks(self) -> tuple[Track, Track]:
         """Speaker and listener as tracks: rotation in the order yaw, pitch, roll.
 

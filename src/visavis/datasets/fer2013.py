@@ -98,11 +98,6 @@ class Fer2013:
             NAME, usage, FER2013_LABELS, part.labels, LoadedImages(part.images, places), votes
         )
 
-    def seen_in(self, other: Fer2013) -> BoolArray:
-        """Whether each face (N,) occurs in ``other`` with identical pixels; the data set repeats images."""
-        known = {image.tobytes() for image in other.images}
-        return np.asarray([image.tobytes() in known for image in self.images], np.bool_)
-
 
 def find_fer2013(path: Path) -> DataSet | None:
     """FER-2013 at a path: a table with pixels, or a folder with such tables; else None.

@@ -89,11 +89,7 @@ class Explained:
 
 
 def explain(
-    listener: ListenerModel,
-    face: FloatArray,
-    speech: FloatArray,
-    tokens: Tokens,
-    style: Style | None = None,
+    listener: ListenerModel, face: FloatArray, speech: FloatArray, tokens: Tokens, style: Style | None = None
 ) -> list[Explained]:
     """The causes of all gestures of a listener.
 

@@ -92,9 +92,7 @@ class FacesInVideo(Closing):
         self._video.close()
 
 
-def list_media(
-    paths: Iterable[Path],
-) -> tuple[list[Path], list[tuple[Path, VisavisError]], list[Path]]:
+def list_media(paths: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, VisavisError]], list[Path]]:
     """Every file to read, also from folders; the errors of the others; and the files that are passed over.
 
     Args:
@@ -141,11 +139,7 @@ class Recognizer:
     """
 
     def __init__(
-        self,
-        pipeline: Pipeline | None = None,
-        *,
-        crops: bool = False,
-        network: LandmarkNetwork | None = None,
+        self, pipeline: Pipeline | None = None, *, crops: bool = False, network: LandmarkNetwork | None = None
     ) -> None:
         self._pipeline = Pipeline(max_faces=MAX_FACES) if pipeline is None else pipeline
         if not self._pipeline.read_expressions:

@@ -147,7 +147,6 @@ def record_track(
     *,
     limit_s: float | None = None,
     on_frame: Callable[[], None] | None = None,
-    clock: Clock | None = None,
 ) -> Recording:
     """Write the track of a video whose faces are read elsewhere, such as in several processes.
 
@@ -157,12 +156,11 @@ def record_track(
         outputs: what to write: a track, and nothing that needs the avatar.
         limit_s: stop at this time of the source.
         on_frame: called after each frame.
-        clock: measures the elapsed time.
 
     Returns:
         The results, also after an error or Ctrl-C.
     """
-    clock = clock or SystemClock()
+    clock = SystemClock()
     start_s = clock.now_s()
     log = Log(outputs)
     error: VisavisError | None = None
@@ -188,11 +186,7 @@ def record_track(
 
 
 def _moments(
-    frames: Iterable[Frame],
-    pipeline: Pipeline,
-    sound: Soundtrack | None,
-    limit_s: float | None,
-    stop: Event,
+    frames: Iterable[Frame], pipeline: Pipeline, sound: Soundtrack | None, limit_s: float | None, stop: Event
 ) -> Generator[Moment, None, None]:
     for frame in frames:
         if limit_s is not None and frame.time_s >= limit_s:

@@ -135,11 +135,7 @@ class EncodedSound:
     """
 
     def __init__(
-        self,
-        source: InputContainer,
-        stream: AudioStream,
-        output: OutputContainer,
-        start_s: float,
+        self, source: InputContainer, stream: AudioStream, output: OutputContainer, start_s: float
     ) -> None:
         self._source = source
         self._output = output

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import socket
-
 import numpy as np
 import pytest
 
 from support.live_link_packets import packet
+from support.phones import free_port
 from support.samples import sample
 from visavis.base.address import Address
 from visavis.capture.inputs import livelink
@@ -33,7 +32,6 @@ def values(**named: float) -> list[float]:
 )
 def test_names_and_signs(name: str, channel: str, value: float) -> None:
     (state,) = LiveLinkDecoder().decode(packet(values(**{name: 0.5})))
-    assert state is not None
     assert np.count_nonzero(state.values) == 1
     assert state[channel] == value
 
@@ -49,9 +47,7 @@ def test_other_datagrams() -> None:
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "[::]", "127.0.0.1"])  # noqa: S104
 def test_what_our_output_sends_arrives(host: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with (
         open_source(f"livelink://{host}:{port}") as source,
         open_output(f"livelink://127.0.0.1:{port}/Anna") as outlet,

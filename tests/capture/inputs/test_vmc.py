@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.phones import free_port
 from support.samples import face_state, moving_track, no_face, sample, samples_of
 from visavis.base.osc import HEADER, bundles, encode
 from visavis.base.unity import quaternion
@@ -157,15 +158,8 @@ def test_garbage_changes_nothing_that_counts(garbage: bytes, beginning: bytes) -
     assert moved(last(decoder, encode("/VMC/Ext/OK", 1), weight("JawOpen", 0.5), APPLY))["jawOpen"] == 0.5
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that is free."""
-    with socket.socket(type=socket.SOCK_DGRAM) as each:
-        each.bind(("127.0.0.1", 0))
-        return each.getsockname()[1]
-
-
-def test_a_performer_that_bundles_nothing_is_read_as_a_whole(port: int) -> None:
+def test_a_performer_that_bundles_nothing_is_read_as_a_whole() -> None:
+    port = free_port()
     target = "127.0.0.1", port
     with open_source(f"vmc://127.0.0.1:{port}") as source, socket.socket(type=socket.SOCK_DGRAM) as sender:
         for jaw in (0.1, 0.2, 0.3):
@@ -187,7 +181,8 @@ def test_a_flood_takes_bounded_time() -> None:
     assert perf_counter() - began_s < 2
 
 
-def test_any_host_means_any_sender(port: int) -> None:
+def test_any_host_means_any_sender() -> None:
+    port = free_port()
     with open_source(f"vmc://0.0.0.0:{port}") as source, socket.socket(type=socket.SOCK_DGRAM) as sender:
         sender.sendto(APPLY, ("127.0.0.1", port))
         assert len(next(iter(source)).faces) == 1

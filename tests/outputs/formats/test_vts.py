@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from support.samples import POSE, face_state
+from support.samples import POSE, face_state, moving_track
 from support.studio import opened, sample, until
 from visavis.avatar.retarget import Retargeting
 from visavis.base.address import Address
-from visavis.channels import BLENDSHAPES, EXPRESSION_CHANNELS, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import BLENDSHAPES
 from visavis.cli import app
 from visavis.errors import InputError, VisavisError
 from visavis.outputs import Sample, open_output, vtube_studio
@@ -194,24 +194,15 @@ def test_an_address_that_is_not_understood_is_refused(text: str, message: str) -
         connect(Address.parse(text))
 
 
-def _track(path: Path) -> FloatArray:
-    time_s = np.arange(45) / 30
-    faces = np.zeros((45, len(FACE_CHANNELS)), np.float32)
-    faces[:, FACE_INDEX["yaw"]] = 0.4 * np.sin(3 * time_s)
-    faces[:, FACE_INDEX["jawOpen"]] = 0.5 + 0.4 * np.cos(9 * time_s)
-    expressions = np.full((45, len(EXPRESSION_CHANNELS)), np.nan, np.float32)
-    Track(time_s, faces, expressions, np.ones(45, bool), 30.0).save(path)
-    return faces
-
-
 def test_a_track_moves_vtube_studio_as_the_mapping_says(studio: FakeVTubeStudio, tmp_path: Path) -> None:
-    faces = _track(tmp_path / "T.npz")
-    _follow(studio, tmp_path / "T.npz", faces)
+    track = moving_track(45)
+    track.save(tmp_path / "T.npz")
+    _follow(studio, tmp_path / "T.npz", track.face)
 
 
 @pytest.mark.slow
 def test_a_run_prints_what_the_person_must_do(tmp_path: Path) -> None:
-    _track(tmp_path / "T.npz")
+    moving_track(45).save(tmp_path / "T.npz")
     with FakeVTubeStudio(allow=None) as studio:
         result = CliRunner().invoke(app, ["run", str(tmp_path / "T.npz"), "--send", studio.address])
     assert result.exit_code == 0

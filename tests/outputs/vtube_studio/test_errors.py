@@ -6,39 +6,14 @@ import pytest
 
 from visavis.outputs.vtube_studio.errors import MESSAGES, VTubeStudioError
 
-# Files/ErrorID.cs of DenchiSoft/VTubeStudio: the first number of each group, and how many follow.
+# Files/ErrorID.cs of DenchiSoft/VTubeStudio: the first number of each group, and how many follow it.
+GROUPS = """0+9 50+4 100+2 150+4 200+8 250+2 300+2 350+6 400+3 450+5 500+0 550+1 600+1 650+2 700+6 750+10
+800+0 850+4 900+3 950+0 1000+3 1050+4 1100+2 1150+0 1200+6 1250+5 100000+0 100050+0 100100+0 100150+1
+100200+1"""
 DOCUMENTED = [
-    *range(10),
-    *range(50, 55),
-    *range(100, 103),
-    *range(150, 155),
-    *range(200, 209),
-    *range(250, 253),
-    *range(300, 303),
-    *range(350, 357),
-    *range(400, 404),
-    *range(450, 456),
-    500,
-    *range(550, 552),
-    *range(600, 602),
-    *range(650, 653),
-    *range(700, 707),
-    *range(750, 761),
-    800,
-    *range(850, 855),
-    *range(900, 904),
-    950,
-    *range(1000, 1004),
-    *range(1050, 1055),
-    *range(1100, 1103),
-    1150,
-    *range(1200, 1207),
-    *range(1250, 1256),
-    100000,
-    100050,
-    100100,
-    *range(100150, 100152),
-    *range(100200, 100202),
+    int(first) + number
+    for first, more in (group.split("+") for group in GROUPS.split())
+    for number in range(int(more) + 1)
 ]
 
 
