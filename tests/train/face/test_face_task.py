@@ -179,10 +179,10 @@ def test_a_run_begins_with_the_embedded_network(pack: Path, tmp_path: Path) -> N
     crops = np.stack([warp(faces.crop(row), np.eye(2, 3, dtype=np.float32)) for row in range(4)])
     with torch.no_grad():
         found = net(torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255)
-    session = open_session("face", 1)
-    landmarks, _, _, scores, _ = session.run(None, {"crops": crops})
-    np.testing.assert_allclose(found.landmarks, landmarks, atol=1e-3)
-    np.testing.assert_allclose(found.score.sigmoid(), scores, atol=1e-3)
+    # The file rounds the inputs and outputs of six convolutions.
+    landmarks, _, _, scores, _ = open_session("face", 1, False).run(None, {"crops": crops})
+    np.testing.assert_allclose(found.landmarks, landmarks, atol=3e-3)
+    np.testing.assert_allclose(found.score.sigmoid(), scores, atol=3e-3)
     with pytest.raises(InputError, match="no mean_shape"):
         started(ASSETS / "detector.onnx", 48)
     for name in ("bad.onnx", "bad.safetensors"):

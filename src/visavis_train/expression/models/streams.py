@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from visavis.base import networks
 from visavis.errors import WeightsError
 from visavis_train.expression.models.convolution import Conv, ResidualBlock
+from visavis_train.onnx.storage import widen
 
 # The face network's trunk reads pictures in 0..1 minus 0.5. Ours are standardised; faces vary by about
 # this much.
@@ -81,15 +82,14 @@ class FaceTrunk(nn.Module):
         Raises:
             WeightsError: the network is missing, was changed, or is of another size.
         """
-        graph = onnx.load_from_string(networks.read("face")).graph
-        stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        model = onnx.load_from_string(networks.read("face"))
+        widen(model)
+        stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         try:
             state = {
-                f"{number}.{part}": torch.from_numpy(
-                    stored[f"net.{name}.weight_{'half' if part == 'weight' else 'bias'}"].astype(np.float32)
-                )
+                f"{number}.{part}": torch.from_numpy(np.array(stored[f"net.{name}.{kept}"]))
                 for number, name in enumerate(_TRUNK)
-                for part in ("weight", "bias")
+                for part, kept in (("weight", "weight"), ("bias", "weight_bias"))
             }
             self.layers.load_state_dict(state)
         except (KeyError, RuntimeError) as error:

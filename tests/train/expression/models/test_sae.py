@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from pydantic import ValidationError
@@ -168,16 +167,21 @@ def test_the_order_of_tokens_makes_no_difference(kept: str) -> None:
 def test_the_landmark_stream_is_the_embedded_face_network_and_stays_so() -> None:
     graph = onnx.load_from_string(networks.read("face"))
     halved = next(node for node in graph.graph.node if node.op_type == "AveragePool").output[0]
-    eighth = [node for node in graph.graph.node if node.op_type == "Relu"][3].output[0]
+    sums = {node.output[0] for node in graph.graph.node if node.op_type == "Add"}
+    relus = [node for node in graph.graph.node if node.op_type == "Relu"]
+    eighth = next(node.output[0] for node in relus if node.input[0] in sums)
     for name in (halved, eighth):
         graph.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     crops = np.random.default_rng(0).integers(0, 256, (1, 160, 160, 1), np.uint8).repeat(3, axis=3)
-    small, wanted = ort.InferenceSession(graph.SerializeToString()).run([halved, eighth], {"crops": crops})
+    session = networks.session_of(graph.SerializeToString(), "face", int8_weights=False)
+    small, wanted = session.run([halved, eighth], {"crops": crops})
     trunk = FaceTrunk()
     trunk.load()
     with torch.no_grad():
         found = trunk(torch.from_numpy(small)[:, :1] / 0.25)
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    # The file rounds the inputs and outputs of its convolutions to 8 bits.
+    assert np.abs(found.numpy() - wanted).max() < 0.1
+    assert np.abs(found.numpy() - wanted).mean() < 0.02
     network = build().train()
     before = {name: value.clone() for name, value in network.landmarks.state_dict().items()}
     step = torch.optim.SGD([w for w in network.parameters() if w.requires_grad], 0.1)
