@@ -185,9 +185,9 @@ class MobileFaceNet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [_mobile(3, 64, 3, 2), _mobile(64, 64, 3, 1, 64)]
         inputs = 64
-        for widen, outputs, blocks, stride in self.STAGES:
+        for wider, outputs, blocks, stride in self.STAGES:
             for number in range(blocks):
-                layers.append(Bottleneck(inputs, outputs, widen, 1 if number else stride))
+                layers.append(Bottleneck(inputs, outputs, wider, 1 if number else stride))
                 inputs = outputs
         self.layers = nn.Sequential(*layers, _mobile(inputs, self.channels, 1))
 
