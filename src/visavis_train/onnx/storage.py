@@ -11,6 +11,7 @@ they are computed: see ``int8_weights`` of :func:`visavis.base.networks.open_ses
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,16 +100,18 @@ def widen(model: onnx.ModelProto) -> bool:
     nodes, unused = [], set()
     for node in model.graph.node:
         types = _WIDENING.get(node.op_type)
-        tensor = tensors.get(node.input[0]) if types else None
-        if types is None or tensor is None or tensor.data_type not in types:
+        held = [tensors[name] for name in node.input if name in tensors]
+        if types is None or len(held) < len(node.input) or held[0].data_type not in types:
             nodes.append(node)
             continue
-        values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
-        if node.op_type == "DequantizeLinear":
-            values *= _scales(node, onnx.numpy_helper.to_array(tensors[node.input[1]]), values.ndim)
-            unused.update(node.input[1:])  # Zeros of signed weights are 0.
-        tensor.CopyFrom(onnx.numpy_helper.from_array(values, node.output[0]))
-        tensors[tensor.name] = tensor
+        values, *others = map(onnx.numpy_helper.to_array, held)
+        values = values.astype(np.float32)
+        if others:
+            scales, *zeros = (_spread(node, each, values.ndim) for each in others)
+            values = (values - (zeros[0] if zeros else 0)) * scales
+            unused.update(node.input[1:])
+        held[0].CopyFrom(onnx.numpy_helper.from_array(values, node.output[0]))
+        tensors[held[0].name] = held[0]
     found = len(nodes) < len(model.graph.node)
     for name in unused:
         model.graph.initializer.remove(tensors[name])
@@ -116,13 +119,15 @@ def widen(model: onnx.ModelProto) -> bool:
     return found
 
 
-def _scales(node: onnx.NodeProto, scales: npt.NDArray[np.float32], axes: int) -> npt.NDArray[np.float32]:
-    """Scales of a ``DequantizeLinear``, to multiply with its tensor of so many axes."""
+def _spread(node: onnx.NodeProto, values: npt.NDArray[Any], axes: int) -> npt.NDArray[np.float32]:
+    """Scales or zeros of a ``DequantizeLinear`` in the shape of its tensor of so many axes."""
     options = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-    axis = options.get("axis", 1)
-    if block := options.get("block_size", 0):
-        return scales.repeat(block, axis)
-    return np.expand_dims(scales, [k for k in range(axes) if k != axis]) if scales.ndim else scales
+    axis, block = options.get("axis", 1) % max(axes, 1), options.get("block_size", 0)
+    if block:
+        values = values.repeat(block, axis)
+    elif values.ndim:
+        values = np.expand_dims(values, [each for each in range(axes) if each != axis])
+    return values.astype(np.float32)
 
 
 def _dense_weights(

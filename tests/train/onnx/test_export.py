@@ -160,6 +160,18 @@ def test_convolutions_of_8_bits_answer_alike_in_both_ways_and_widen(tmp_path: Pa
     np.testing.assert_allclose(again, slow, atol=0.01)
 
 
+def test_weights_of_other_quantisers_widen_with_their_zeros() -> None:
+    levels, scales, zeros = np.array([[5, -7, 9]], np.int8), np.array([0.5, 1, 2], np.float32), [3, 0, -1]
+    tensors = {"levels": levels, "scales": scales, "zeros": np.array(zeros, np.int8)}
+    node = onnx.helper.make_node("DequantizeLinear", list(tensors), ["y"], axis=-1)
+    answer = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 3])
+    stored = [onnx.numpy_helper.from_array(value, name) for name, value in tensors.items()]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "weights", [], [answer], stored))
+    assert widen(model)
+    [wide] = model.graph.initializer
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(wide), [[1, -7, 20]])
+
+
 @pytest.mark.skipif(not STORED_RUNS, reason="ONNX Runtime before 1.25 widens such layers")
 @pytest.mark.parametrize("rows", [2, 3])
 def test_8_bits_that_onnx_runtime_computes_wrongly_are_refused(tmp_path: Path, rows: int) -> None:
