@@ -141,7 +141,8 @@ def _nearest(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:
 def _tables(annotation: Any, tag: str = "") -> list[tuple[str, type[BaseModel]]]:
     """The settings that a key may hold, with the tag of each of several kinds."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [(tag, annotation)]
+        kind = annotation.model_fields.get("kind")
+        return [(tag or (str(kind.default) if kind else ""), annotation)]
     tag = next((each.tag for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Tag)), tag)
     return [found for part in get_args(annotation) for found in _tables(part, tag)]
 

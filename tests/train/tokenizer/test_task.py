@@ -288,3 +288,10 @@ def test_everybody_is_moved_to_one_rest(toml: Path, tmp_path: Path) -> None:
             middle = resting(clip.face)
             known = np.isfinite(middle)
             np.testing.assert_allclose(middle[known], rest[known], atol=1e-5)
+
+
+def test_a_key_of_another_quantizer_is_answered_with_the_keys_of_the_chosen_one() -> None:
+    with pytest.raises(InputError) as caught:
+        load_experiment(CONFIGS / "tokenizer_vq.toml", TokenizerExperiment, ["model.quantizer.kind=fsq"])
+    keys = "model.quantizer.kind, model.quantizer.levels"
+    assert str(caught.value).endswith(f"model.quantizer.vocabulary: no such key; expected one of {keys}")
