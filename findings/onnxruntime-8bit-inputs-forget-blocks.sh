@@ -5,7 +5,7 @@
 # Behaviour: a dense layer may have 8-bit weights with a scale for each block of 32 inputs (DequantizeLinear with block_size,
 #            opset 21), and 8-bit inputs (QuantizeLinear, DequantizeLinear). Each alone is computed correctly; with both,
 #            ONNX Runtime fuses them to MatMulIntegerToFloat, which knows no blocks. One face: the answers are wrong by half of
-#            their spread, and nothing is logged. As many faces as blocks: each face gets the scales of another block. Any
+#            their spread, and nothing is logged. As many faces as blocks: the first face gets the scales of the first block for all blocks, and so on. Any
 #            other number of faces: the call fails. The same file with session.disable_quant_qdq = 1 is exact.
 # Source:    https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html (block_size), and the measurement below.
 # For users: do not put quantised activations directly in front of a layer with blocks, and compare the file's answers with

@@ -44,6 +44,11 @@ def test_a_frame_must_be_an_rgb_picture(image: object) -> None:
         (np.full(58, np.inf), "inf at index"),
         ("face", "not an array of numbers"),
         ([[1, 2], [3]], "not an array of numbers"),
+        ([10**400] * 58, "not an array of numbers"),
+        ([np.complex64(1j)] * 58, "complex numbers; expected real ones"),
+        (np.zeros(58, "datetime64[s]"), "not an array of numbers"),
+        (np.zeros(58, "timedelta64[s]"), "not an array of numbers"),
+        (np.zeros(58, [("x", "f4")]), "not an array of numbers"),
     ],
 )
 def test_a_face_state_names_what_is_wrong(values: object, message: str) -> None:

@@ -72,7 +72,7 @@ def as_float32(
             value = _plain(name, value)
             with np.errstate(over="ignore"):  # Too large values become infinite and are refused below.
                 array = np.array(value, np.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name} is not an array of numbers; found {kind_of(value)}") from error
     fits = array.shape == shape or (
         array.ndim == len(shape)
@@ -94,8 +94,11 @@ def as_float32(
 
 def _plain(name: str, value: Any) -> Any:
     """The value without what numpy would forget silently: a mask becomes NaN, imaginary parts are refused."""
-    if isinstance(value, np.ndarray) and np.iscomplexobj(value):
+    kind = np.asarray(value).dtype.kind
+    if kind == "c":
         raise InputError(f"{name} holds complex numbers; expected real ones")
+    if kind in "mMV":
+        raise TypeError("dates, durations and records are no numbers")
     if isinstance(value, np.ma.MaskedArray):
         return np.ma.filled(value.astype(np.float64), np.nan)
     return value
@@ -146,7 +149,7 @@ def checked_times(name: str, value: Any) -> NDArray[np.float64]:
     """
     try:
         times = np.array(_plain(name, value), np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name} must be numbers; found {kind_of(value)}") from error
     if times.ndim != 1:
         raise InputError(f"{name} must be (T,); found shape {times.shape}")

@@ -110,7 +110,7 @@ def load_faces(*folders: Path) -> FacePack:
 def _read(folder: Path) -> tuple[NDArray[np.uint8], FloatArray, FloatArray, FloatArray, Any, FloatArray]:
     path = folder / "labels.npz"
     wanted = ["landmarks146", "blendshapes", "rotation", "source"]
-    maker = "visavis lab label-faces, render-faces or move-faces"
+    maker = "visavis lab label-faces, render or move-faces"
     labels = read_npz(path, "pack of labelled faces", wanted, others=["occluded"], made_by=maker)
     n = len(labels["source"])
     labels.setdefault("occluded", np.zeros(n))

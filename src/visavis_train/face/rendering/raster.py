@@ -8,10 +8,17 @@ at import: a loop is compiled at its first call, and kept in numba's cache.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from visavis.errors import MissingExtraError
 from visavis.types import FloatArray
+
+try:
+    from numba import njit
+except ModuleNotFoundError as error:
+    if error.name != "numba":
+        raise
+    raise MissingExtraError("numba", "metrics", "training of faces") from error
 
 IntArray = NDArray[np.int32]
 ByteArray = NDArray[np.uint8]

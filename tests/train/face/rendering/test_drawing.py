@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visavis.errors import MissingExtraError
 from visavis_train.face.network import EYE_CORNERS
 from visavis_train.face.rendering import raster
 from visavis_train.face.rendering.baking import filled
@@ -91,3 +95,10 @@ def test_the_crop_is_cut_as_the_teachers_packs_are(seed: int) -> None:
     turned = crop.rotation()
     np.testing.assert_allclose(turned @ turned.T, np.eye(3), atol=1e-5)
     assert np.linalg.det(turned) == pytest.approx(1, abs=1e-5)
+
+
+def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    spec = importlib.util.find_spec(raster.__name__)
+    with pytest.raises(MissingExtraError, match=r"training of faces needs the package 'numba'.*'metrics'"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
