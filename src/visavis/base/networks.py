@@ -202,6 +202,7 @@ def session_of(
     # Idle threads must sleep; a spinning pool would take a core from the video encoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if int8_weights is False:
+        # enable_quant_qdq_cleanup would forget ReLUs: findings/onnxruntime-qdq-cleanup-drops-relu.sh.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     # If products and sums become one, ONNX Runtime widens some of these layers in each call.
     without = ["MatMulAddFusion"] if int8_weights else []
