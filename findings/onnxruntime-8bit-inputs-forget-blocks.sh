@@ -3,10 +3,11 @@
 #
 # Versions:  onnxruntime 1.32.0, onnx 1.23.2, numpy 2.2.6; Python 3.11 or newer.
 # Behaviour: a dense layer may have 8-bit weights with a scale for each block of 32 inputs (DequantizeLinear with block_size,
-#            opset 21), and 8-bit inputs (QuantizeLinear, DequantizeLinear). Each alone is computed correctly; with both,
-#            ONNX Runtime fuses them to MatMulIntegerToFloat, which knows no blocks. One face: the answers are wrong by half of
-#            their spread, and nothing is logged. As many faces as blocks: the first face gets the scales of the first block for all blocks, and so on. Any
-#            other number of faces: the call fails. The same file with session.disable_quant_qdq = 1 is exact.
+#            opset 21), and 8-bit inputs (QuantizeLinear, DequantizeLinear). Each alone is computed correctly. With both,
+#            ONNX Runtime fuses them to MatMulIntegerToFloat, which knows no blocks. One row of inputs: the answers are wrong
+#            by half of their spread, and nothing is logged. As many rows as blocks: the first row gets the scales of the
+#            first block for all its blocks, and so on. Any other number of rows: the call fails. The same file with
+#            session.disable_quant_qdq = 1 is exact.
 # Source:    https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html (block_size), and the measurement below.
 # For users: do not put quantised activations directly in front of a layer with blocks, and compare the file's answers with
 #            the original's. Our face network has both kinds of layers, never one after the other; our exporter compares its
@@ -62,14 +63,14 @@ def error(rows, rounded, disabled=False):
 
 rows = (1, 2, 3)
 plain, both, off = ([error(n, *how) for n in rows] for how in ((False,), (True,), (True, True)))
-print(f"faces                                {rows}")
+print(f"rows                                 {rows}")
 print(f"weights in blocks, plain inputs      {plain}")
 print(f"weights in blocks, 8-bit inputs      {both}")
 print(f"the same, session.disable_quant_qdq  {off}")
 assert max(plain) < 0.05, "plain inputs are no longer right"
-assert both[0] > 0.1, "one face is right now"
-assert both[1] > 0.1, "as many faces as blocks are right now"
-assert both[2] == "fails", "other numbers of faces do not fail now"
+assert both[0] > 0.1, "one row is right now"
+assert both[1] > 0.1, "as many rows as blocks are right now"
+assert both[2] == "fails", "other numbers of rows do not fail now"
 assert max(off) < 0.001, "without the fusion the answers are not exact"
 PYTHON
 venv/bin/python layer.py || { echo "FAILED, the behaviour has changed or could not be tried"; exit 1; }

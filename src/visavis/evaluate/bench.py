@@ -17,7 +17,7 @@ from visavis.pipeline import Pipeline
 # What is timed, by name; the networks run in one thread, as everywhere in visavis by default.
 TIMED = {
     "track": "a frame to face states, one thread",
-    "expression": "a face to its expression and action units, one thread",
+    "expression": "expression and action units in a stream, where not each frame is read, one thread",
     "puppet": "an avatar pose to a picture of 512 px",
     "pipeline": "a frame to face, expression and avatar pose, one thread",
 }

@@ -91,7 +91,8 @@ def quantize_convolutions(model: onnx.ModelProto, weights: Collection[str], feed
 def widen(model: onnx.ModelProto) -> bool:
     """Undo :func:`halve` and :func:`quantize_dense`, in place: all weights are stored in 32 bits.
 
-    The weights of :func:`quantize_convolutions` are widened, too; inputs and outputs are still rounded.
+    8-bit weights of :func:`quantize_convolutions` and of other quantisers are widened, too. Inputs and
+    outputs are still rounded.
 
     Returns:
         Whether there were such tensors.
