@@ -198,6 +198,19 @@ def test_impossible_options_exit_2(visavis, make_video, option: list[str]) -> No
     assert visavis("run", make_video(count=2), *option) == 2
 
 
+def test_options_without_effect_are_told(
+    visavis, make_video, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, track, motion = make_video(count=4), tmp_path / "t.npz", tmp_path / "m.motion3.json"
+    assert visavis("run", clip, "--track", track, "--jobs", 1, "--recognizer", "sparse") == 0
+    assert capsys.readouterr().err == ""
+    assert visavis("run", track, "--recognizer", "sparse", "--keep", 0.3, "--tracker", "mediapipe") == 0
+    (note,) = capsys.readouterr().err.splitlines()
+    assert note.endswith("t.npz has no pictures: no effect of --recognizer, --keep, --tracker")
+    assert visavis("run", clip, "--motion", motion, "--jobs", 2) == 0
+    assert capsys.readouterr().err.startswith("no effect of --jobs: processes share a video only if")
+
+
 def test_the_pipeline_is_closed(visavis, make_video, scripted_pipeline: Pipeline) -> None:
     visavis("run", make_video(count=2))
     assert scripted_pipeline._tracker.closed

@@ -202,6 +202,11 @@ def run(
     worn = named_profile(profile)
     if worn is not None and live_listener is not None:
         console.print_note("--profile has no effect on a listener, which has its own face; the run goes on")
+    of_pictures = {
+        "--recognizer": recognizer != DENSE,
+        "--keep": keep is not None,
+        "--tracker": tracker != "visavis",
+    }
     make_pipeline = partial(
         Pipeline,
         tracker,
@@ -214,7 +219,17 @@ def run(
     )
     with Interruption():  # Also the summary is printed whole.
         recording, live, sent = _record(
-            source, make_pipeline, live_listener, outputs, limit_s, send or (), drawn, window, jobs, voice
+            source,
+            make_pipeline,
+            live_listener,
+            outputs,
+            limit_s,
+            send or (),
+            drawn,
+            window,
+            jobs,
+            voice,
+            [option for option, given in of_pictures.items() if given],
         )
         reader = None if no_expressions else recognizer
         summary = {
@@ -255,8 +270,13 @@ def _record(
     window: bool,
     jobs: int | None,
     voice: bool,
+    of_pictures: Sequence[str],
 ) -> tuple[Recording, bool, list[dict[str, Any]]]:
-    """The recording of the source, whether the source is live, and how each output did."""
+    """The recording of the source, whether the source is live, and how each output did.
+
+    ``of_pictures`` are the given options that have no effect on a source without pictures.
+    """
+    from visavis.capture.camera import Camera
     from visavis.capture.datagram_source import DatagramSource
     from visavis.capture.source import open_source
     from visavis.capture.video import VideoFile
@@ -278,8 +298,14 @@ def _record(
         if voice:
             _require_sound(opened)
         moved = outputs.video or outputs.motion or outputs.reaction
-        stepped = bool(moved or send or window or listener or voice)
-        if isinstance(opened, VideoFile) and not stepped:
+        track_alone = isinstance(opened, VideoFile) and not (moved or send or window or listener or voice)
+        if of_pictures and not isinstance(opened, VideoFile | Camera):
+            console.print_note(f"{opened.name} has no pictures: no effect of {', '.join(of_pictures)}")
+        if jobs is not None and not track_alone:
+            console.print_note(
+                "no effect of --jobs: processes share a video only if just its track is wanted"
+            )
+        if isinstance(opened, VideoFile) and track_alone:
             seen = follow_faces(opened, make_pipeline, jobs, limit_s)
             with console.progress(Path(opened.name).name, expected) as advance:
                 recording = record_track(opened, seen, outputs, limit_s=limit_s, on_frame=advance)

@@ -114,13 +114,14 @@ class Distillation(Settings):
     """Teachers whose answers the network learns too (Hinton et al. 2015, arXiv:1503.02531).
 
     Attributes:
-        teachers: ONNX files such as ``expression.onnx``, or checkpoints such as ``best.safetensors`` in their
-            run folders; several teachers are averaged. An empty list turns distillation off.
+        teachers: ONNX files such as ``expression.onnx``, checkpoints such as ``best.safetensors`` in their
+            run folders, or embedded networks by name, such as ``expression``; several teachers are averaged.
+            An empty list turns distillation off.
         weight: share of the teachers' loss; the rest is the labels' loss.
         temperature: divides the logits of teachers and network, so that small probabilities have more effect.
         consistent: whether the teachers see the same pictures as the network at every step, moved, covered
             and mixed (Beyer et al. 2022, arXiv:2106.05237); otherwise they see each unchanged face once, and
-            its mirror image. Use checkpoints as teachers, and a GPU.
+            its mirror image. Such teachers are checkpoints or embedded networks. Best on a GPU.
         faces: folders of face crops without labels, as pictures or shards: the network learns the teachers'
             answers for them. They are part of every epoch; the labels' loss is a mean over the other faces.
     """
@@ -160,7 +161,7 @@ class Experiment(Settings):
             the pretraining task's ``network.safetensors``; its ONNX file, not quantised; or the name of an
             embedded one, such as ``expression``. "" is none.
         init_deeper: ``init`` may have more layers than this network; the network starts from the first ones.
-        half_weights: store the large weights of the ONNX file in 16 bits: half the bytes, the same speed.
+        half_weights: store the large weights of ``expression.onnx`` in 16 bits: half the bytes, equal speed.
         also_trained_on: training data other than FER-2013 and their terms, in words, for the card and for the
             manifest of an installed network.
         differences: how the recipe differs from the publication that it follows, in words.

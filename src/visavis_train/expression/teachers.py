@@ -16,33 +16,37 @@ from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.distillation import BATCH, Teacher, ask, onnx_teacher, soften
+from visavis_train.expression.init import embedded
 from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.heads import ExpressionNet
-from visavis_train.expression.run_folder import load_run
+from visavis_train.expression.run_folder import is_embedded, load_run
 from visavis_train.loop.memory_layout import channels_last
 from visavis_train.loop.progress import Watch
 
 
 def open_teacher(path: Path, threads: int, face_px: int = SIDE_PX) -> Teacher:
-    """A teacher from an ONNX file, or from a checkpoint in its run folder.
+    """A teacher from an ONNX file, the name of an embedded network, or a checkpoint in its run folder.
 
     Raises:
         InputError: the path is neither of them, or cannot be read.
         WeightsError: the ONNX file is not an expression network.
     """
-    match path.suffix:
+    match (path := embedded(path)).suffix:
         case ".onnx":
             return onnx_teacher(path, threads, face_px)
         case ".safetensors":
             return torch.no_grad()(ExpressionGraph(*load_run(path.parent, path.name)).eval())
-    raise InputError(f"{path}: a teacher is an .onnx file or a checkpoint, .safetensors")
+    raise InputError(
+        f"{path}: a teacher is an .onnx file, a checkpoint, .safetensors, or the name of an embedded network"
+    )
 
 
 class ConsistentTeachers:
     """Teachers that see exactly the network's pictures (Beyer et al. 2022, arXiv:2106.05237).
 
     Args:
-        experiment: names the teachers, checkpoints in their run folders; without teachers nothing is taught.
+        experiment: names the teachers, checkpoints in their run folders or embedded networks; without
+            teachers nothing is taught.
         device: the device of the pictures.
 
     Raises:
@@ -54,11 +58,12 @@ class ConsistentTeachers:
         self._temperature = teaching.temperature
         self._networks: list[tuple[ExpressionNet, int]] = []
         for path in teaching.teachers if teaching.consistent else ():
-            if path.suffix != ".safetensors":
+            if not is_embedded(path) and path.suffix != ".safetensors":
                 raise InputError(
-                    f"{path}: distillation.consistent wants checkpoints, such as a run's best.safetensors"
+                    f"{path}: distillation.consistent wants checkpoints, such as a run's best.safetensors, "
+                    "or the name of an embedded network, such as expression"
                 )
-            network, side_px = load_run(path.parent, path.name)
+            network, side_px = load_run(*(path,) if is_embedded(path) else (path.parent, path.name))
             channels_last(network)
             if network.reading != experiment.reading:
                 raise InputError(f"{path}: was trained with another [reading] than this experiment")

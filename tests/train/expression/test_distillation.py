@@ -124,6 +124,18 @@ def test_consistent_teachers_answer_what_the_network_sees(run: Path, toml: Path)
     assert [said.shape for said in ask_all(torch.randn(5, 1, 32, 32))] == [(5, 8), (5, 7)]  # Enlarged.
 
 
+@pytest.mark.usefixtures("as_users_export")
+@pytest.mark.slow
+def test_an_embedded_network_teaches_consistently(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])  # Its experiment says which network it is.
+    teachers = ["distillation.teachers=['expression']", "distillation.consistent=true"]
+    experiment = load_experiment(toml, Experiment, [*teachers, "distillation.temperature=1.0"])
+    faces = torch.from_numpy(fer2013.load(experiment.data[0].path).images)[:6, None]
+    said = ConsistentTeachers(experiment, torch.device("cpu"))(standardize(faces.float() / 255))
+    for one, runtime in zip(said, open_teacher(Path("expression"), 1)(faces), strict=True):
+        assert torch.allclose(one, runtime, atol=1e-3)
+
+
 def test_a_network_learns_from_consistent_teachers(run: Path, toml: Path) -> None:
     teachers = [f"distillation.teachers=['{run / 'best.safetensors'}']", "distillation.consistent=true"]
     changes = [*teachers, "distillation.weight=1.0", "training.epochs=10", "training.mixup=0.4"]
@@ -185,7 +197,7 @@ def test_what_asks_for_teachers_without_teachers_is_refused(toml: Path) -> None:
 
 
 def test_bad_teachers_are_named(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"net\.pt: a teacher is an \.onnx file or a checkpoint"):
+    with pytest.raises(InputError, match=r"net\.pt: a teacher is an .*, or the name of an embedded network"):
         open_teacher(tmp_path / "net.pt", 1)
     with pytest.raises(InputError, match=r"none\.onnx: cannot be read: No such file"):
         open_teacher(tmp_path / "none.onnx", 1)
