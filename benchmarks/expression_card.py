@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from visavis.base.files import whole_file
+from visavis_train.loop.marks import write_between
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -90,19 +90,6 @@ def fairness_table(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def fill(card: str, name: str, lines: list[str]) -> str:
-    """The card with new lines between the marks of this name.
-
-    Raises:
-        SystemExit: the marks are not there.
-    """
-    first, last = f"<!-- {name}: by benchmarks/expression_card.py -->", f"<!-- end of {name} -->"
-    pattern = re.compile(re.escape(first) + ".*?" + re.escape(last), re.DOTALL)
-    if not pattern.search(card):
-        raise SystemExit(f"{CARD}: lacks the marks {first} and {last}")
-    return pattern.sub(lambda _: "\n".join([first, *lines, last]), card)
-
-
 def main() -> None:
     """Measure, unless told otherwise, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -115,11 +102,9 @@ def main() -> None:
         if args.fer2013 is None or args.faces is None:
             parser.error("name FER-2013 and the face crops, or say --tables-only")
         measure(args.fer2013, args.faces, args.limit)
-    card = CARD.read_text("utf-8")
     for name, table in (("robustness", robustness_table), ("fairness", fairness_table)):
-        card = fill(card, name, table(json.loads((RESULTS / f"{name}.json").read_text("utf-8"))))
-    with whole_file(CARD) as partial:
-        partial.write_text(card, "utf-8")
+        marks = f"<!-- {name}: by benchmarks/expression_card.py -->", f"<!-- end of {name} -->"
+        write_between(CARD, marks, table(json.loads((RESULTS / f"{name}.json").read_text("utf-8"))))
 
 
 if __name__ == "__main__":
