@@ -9,16 +9,13 @@ import typer
 
 from visavis.base.console import print_line, print_note
 from visavis.base.machine import MOST_PROCESSES
-from visavis_train.commands.shared import ends_in, interrupted_says
-
-ANEW = "interrupted: the same command starts again from the beginning"
-NOTHING = "interrupted: nothing was written"
+from visavis_train.commands.shared import ANEW, NOTHING_WRITTEN, ends_in, interrupted_says
 
 Landmarker = Annotated[Path, typer.Argument(metavar="MODEL", help="MediaPipe's face_landmarker.task.")]
 Pack = Annotated[Path, typer.Argument(help="A pack: a folder of crops.npy and labels.npz.")]
 
 
-@interrupted_says(ANEW)
+@ANEW
 def label_faces(
     model: Landmarker,
     out: Annotated[Path, typer.Argument(help="Folder of the pack; made if missing.")],
@@ -44,7 +41,7 @@ def label_faces(
     print_line(f"{teacher.label_pack(model, out, shared=shared, own=own or (), **sizes)} faces in {out}")
 
 
-@interrupted_says(NOTHING)
+@NOTHING_WRITTEN
 def pairs(
     model: Landmarker,
     pack: Pack,
@@ -69,7 +66,7 @@ def pairs(
     print_note(f"{pack / 'pairs.npz'}: {count} pairs")
 
 
-@interrupted_says(NOTHING)
+@NOTHING_WRITTEN
 def face_states(
     fer2013: Annotated[Path, typer.Argument(metavar="FER2013", help="FER-2013, a folder or a file.")],
     pack: Annotated[Path, typer.Argument(help="The .npz file to write.")],
@@ -88,7 +85,7 @@ def face_states(
     write_states(fer2013, pack, faces or ())
 
 
-@interrupted_says(NOTHING)
+@NOTHING_WRITTEN
 def negatives(
     pack: Pack,
     videos: Annotated[list[Path], typer.Argument(help="Videos whose faces are in the pack.")],
@@ -123,7 +120,7 @@ def negatives(
     )
 
 
-@interrupted_says(f"{ANEW}; what was downloaded stays")
+@interrupted_says("interrupted: the same command starts again from the beginning; what was downloaded stays")
 def photographs(
     sources: Annotated[Path, typer.Argument(help="A TOML file that names the packages.")],
     out: Annotated[Path, typer.Argument(help="Receives training/, held_out/ and list.txt.")],
@@ -144,7 +141,7 @@ def photographs(
     collect(sources, out, cache=cache, landmarker=landmarker)
 
 
-@interrupted_says(ANEW)
+@ANEW
 def pack_faces(
     pack: Pack,
     out: Annotated[Path, typer.Argument(help="Folder of the shards.")],
@@ -165,7 +162,7 @@ def pack_faces(
     print_line(f"{shards.write_shards(pack, out, **sizes)} shards in {out}")
 
 
-@interrupted_says(ANEW)
+@ANEW
 def unpack_faces(
     folder: Annotated[Path, typer.Argument(metavar="SHARDS", help="Folder of the shards.")],
     out: Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")],
@@ -181,7 +178,7 @@ def unpack_faces(
     print_line(f"{shards.read_shards(folder, out)} faces in {out}")
 
 
-@interrupted_says(ANEW)
+@ANEW
 def export_face(
     experiment: Annotated[Path, typer.Argument(help="The TOML file of the face network's training.")],
 ) -> None:
@@ -196,7 +193,7 @@ def export_face(
     export_face_network(experiment)
 
 
-@interrupted_says(ANEW)
+@ANEW
 def export_detector(
     experiment: Annotated[Path, typer.Argument(help="The TOML file of the detector's training.")],
 ) -> None:
@@ -211,7 +208,7 @@ def export_detector(
     export_detector_network(experiment)
 
 
-@interrupted_says(ANEW)
+@ANEW
 def int8_variants(
     fer2013: Annotated[Path, typer.Argument(help="Folder of FER-2013.")],
 ) -> None:

@@ -12,14 +12,14 @@ from visavis.base.console import print_line, print_note
 from visavis.base.files import require_outputs
 from visavis.base.machine import MOST_PROCESSES
 from visavis.errors import InputError
-from visavis_train.commands.faces import ANEW, NOTHING, Landmarker, Pack
-from visavis_train.commands.shared import ends_in, interrupted_says
+from visavis_train.commands.faces import Landmarker, Pack
+from visavis_train.commands.shared import ANEW, NOTHING_WRITTEN, ends_in
 
 Mesh = Annotated[Path, typer.Argument(metavar="HEAD", help="The head's mesh, ict_face.npz.")]
 Crops = Annotated[Path, typer.Argument(help="Folder of face crops, for skins.")]
 
 
-@interrupted_says(ANEW)
+@ANEW
 def render(
     head: Mesh,
     crops: Crops,
@@ -74,7 +74,7 @@ def render(
     print_note(f"{out}: {count} faces of the split {split}")
 
 
-@interrupted_says(NOTHING)
+@NOTHING_WRITTEN
 def correspond(
     head: Mesh,
     model: Landmarker,
@@ -112,7 +112,7 @@ def correspond(
     print_note(f"{table}: from {len(pictures)} of {count} pictures in which MediaPipe finds a face")
 
 
-@interrupted_says(NOTHING)
+@NOTHING_WRITTEN
 def skins(
     head: Mesh,
     crops: Crops,
@@ -135,7 +135,7 @@ def skins(
     print_note(f"{out}: {len(found.ids)} skins")
 
 
-@interrupted_says(ANEW)
+@ANEW
 def move_faces(
     head: Mesh,
     pack: Pack,

@@ -70,3 +70,5 @@ def interrupted_says(note: str) -> Callable[[Callable[_Arguments, None]], Callab
 
 
 GOES_ON = interrupted_says("interrupted: the same command goes on")
+ANEW = interrupted_says("interrupted: the same command starts again from the beginning")
+NOTHING_WRITTEN = interrupted_says("interrupted: nothing was written")

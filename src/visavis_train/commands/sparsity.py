@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from visavis.errors import InputError
-from visavis_train.commands.shared import Results, interrupted_says
+from visavis_train.commands.shared import GOES_ON, NOTHING_WRITTEN, Results
 
 PUBLIC_TEST = "PublicTest"
 Data = Annotated[
@@ -30,7 +30,6 @@ Run = Annotated[
 ]
 Split = Annotated[str, typer.Option(help="Split of the data set.")]
 TimedFaces = Annotated[int | None, typer.Option(help="Number of timed faces.", min=1, show_default="200")]
-NOTHING_WRITTEN = interrupted_says("interrupted: nothing was written")
 
 
 class Baseline(StrEnum):
@@ -41,7 +40,7 @@ class Baseline(StrEnum):
     LEARNED = "learned"
 
 
-@interrupted_says("interrupted: the same command goes on")
+@GOES_ON
 def sweep(
     tuning: Annotated[Path, typer.Argument(help="TOML file of the tuning.")],
     bases: Annotated[

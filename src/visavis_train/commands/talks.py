@@ -13,6 +13,7 @@ from visavis.base.words import counted
 from visavis.errors import InputError
 from visavis_train.commands.shared import (
     GOES_ON,
+    NOTHING_WRITTEN,
     Overrides,
     Page,
     Results,
@@ -87,7 +88,7 @@ def simulation_statistics(
         print_table(["", *found, "real or published"], as_rows(found))
 
 
-@interrupted_says("interrupted: nothing was written")
+@NOTHING_WRITTEN
 def smiles(
     calls: Annotated[Path, typer.Argument(metavar="CALLS", help="The signals of real calls: vc_dyads.npz.")],
     out: Annotated[
@@ -231,7 +232,7 @@ def listener_bits(
         print_line(line)
 
 
-@interrupted_says("interrupted: nothing was written")
+@NOTHING_WRITTEN
 def behavior(
     experiment: Annotated[Path, typer.Argument(help="TOML file of a trained listener.")],
     guidance: Annotated[
@@ -265,7 +266,7 @@ def behavior(
     write_between(page or comparing.PAGE, comparing.MARKS, comparing.table(result))
 
 
-@interrupted_says("interrupted: nothing was written")
+@NOTHING_WRITTEN
 def predict(
     pack: Annotated[Path, typer.Argument(metavar="PACK.npz", help="A pack of `visavis lab conversations`.")],
     out: Annotated[Path, typer.Option(metavar="R.npz", help="What `visavis evaluate reaction` reads.")],

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from visavis.errors import InputError
-from visavis_train.commands.shared import interrupted_says
+from visavis_train.commands.shared import NOTHING_WRITTEN, interrupted_says
 
 # Each task's module; its ``TASK`` says the rest.
 TASKS = {
@@ -238,7 +238,7 @@ def quantize(
         print_note(f"next: visavis run 0 --recognizer {quote(str(out))}")
 
 
-@interrupted_says("interrupted: nothing was written")
+@NOTHING_WRITTEN
 def convert_weights(
     weights: Annotated[Path, typer.Argument(help="A file of torch.save, such as ir50.pth.")],
     out: Annotated[
