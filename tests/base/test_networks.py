@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from visavis.base import networks
+from visavis.base import assets, networks
 from visavis.errors import WeightsError
 
 
@@ -22,7 +22,8 @@ def tampered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(bytes(data))
-    monkeypatch.setattr(networks, "files", lambda _: tmp_path)
+    for module in (assets, networks):
+        monkeypatch.setattr(module, "files", lambda _: tmp_path)
     monkeypatch.setattr(networks, "_OPENED", {})
     networks.manifest.cache_clear()
     yield folder

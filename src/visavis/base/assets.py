@@ -38,23 +38,23 @@ def read_asset(name: str) -> bytes:
     """
     if name not in digests():
         raise WeightsError(f"no embedded file is called {name!r}; there are: {', '.join(digests())}")
+    return read_checked(name, digests()[name], DIGESTS)
+
+
+def read_checked(name: str, expected: str, listed_in: str) -> bytes:
+    """The bytes of an embedded file whose sha256 must be the expected one.
+
+    Raises:
+        WeightsError: the file is missing, or its sha256 differs from the list.
+    """
     try:
         data = (files("visavis") / "assets").joinpath(*name.split("/")).read_bytes()
     except OSError as error:
         raise WeightsError(f"assets/{name} cannot be read ({reason(error)}); reinstall visavis") from error
-    require_digest(f"assets/{name}", data, digests()[name], DIGESTS)
-    return data
-
-
-def require_digest(what: str, data: bytes, expected: str, listed_in: str) -> None:
-    """Check the sha256 of an embedded file.
-
-    Raises:
-        WeightsError: it differs.
-    """
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise WeightsError(
-            f"{what} is not the file that {listed_in} describes (sha256 {found}, expected "
+            f"assets/{name} is not the file that {listed_in} describes (sha256 {found}, expected "
             f"{expected[:12]}...); it was changed or damaged: reinstall visavis"
         )
+    return data

@@ -18,7 +18,7 @@ from typing import Any
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from visavis.base.assets import require_digest
+from visavis.base.assets import read_checked
 from visavis.base.batching import AnyNetwork, BatchedNetwork
 from visavis.base.files import PathText, as_path
 from visavis.base.reading import read_bytes
@@ -101,15 +101,7 @@ def read(name: str) -> bytes:
     known = manifest()
     if name not in known:
         raise WeightsError(f"no embedded network is called {name!r}; there are: {', '.join(known)}")
-    entry = known[name]
-    try:
-        data = (files("visavis") / "assets" / entry.file).read_bytes()
-    except OSError as error:
-        raise WeightsError(
-            f"assets/{entry.file} cannot be read ({reason(error)}); reinstall visavis"
-        ) from error
-    require_digest(f"assets/{entry.file}", data, entry.sha256, MANIFEST)
-    return data
+    return read_checked(known[name].file, known[name].sha256, MANIFEST)
 
 
 def open_session(name: str, threads: int = 1, int8_weights: bool | None = None) -> ort.InferenceSession:
