@@ -74,13 +74,7 @@ def as_float32(
                 array = np.array(value, np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name} is not an array of numbers; found {kind_of(value)}") from error
-    fits = array.shape == shape or (
-        array.ndim == len(shape)
-        and all(want is None or want == size for want, size in zip(shape, array.shape, strict=True))
-    )
-    if not fits:
-        wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
-        raise InputError(f"{name} has shape {array.shape}; expected {wanted}")
+    require_shape(name, array.shape, shape)
     good = ~np.isinf(array) if allow_nan else np.isfinite(array)
     if not good.all():
         where = tuple(int(i) for i in np.argwhere(~good)[0])
@@ -90,6 +84,21 @@ def as_float32(
         raise InputError(f"{name} must lie in {within[0]:g}..{within[1]:g}; found {found}")
     array.setflags(write=False)
     return array
+
+
+def require_shape(name: str, found: tuple[int, ...], shape: tuple[int | None, ...]) -> None:
+    """Check the shape of an array; None in ``shape`` allows any size.
+
+    Raises:
+        InputError: the array has another shape.
+    """
+    if found == shape:
+        return
+    if len(found) != len(shape) or any(
+        want not in (None, size) for want, size in zip(shape, found, strict=True)
+    ):
+        wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+        raise InputError(f"{name} has shape {found}; expected {wanted}")
 
 
 def _plain(name: str, value: Any) -> Any:

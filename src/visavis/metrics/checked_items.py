@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.base.arrays import as_float32, kind_of, require_whole
+from visavis.base.arrays import as_float32, kind_of, require_shape, require_whole
 from visavis.channels import EXPRESSION_CHANNELS
 from visavis.errors import InputError
 from visavis.types import FloatArray
@@ -92,10 +92,7 @@ def sized(name: str, items: Any, shape: tuple[int | None, ...]) -> Items:
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is not an array of numbers; found {kind_of(items)}") from error
     found = tuple(array.shape)
-    wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
-    fits = len(found) == len(shape) and all(w in (None, f) for w, f in zip(shape, found, strict=True))
-    if not fits:
-        raise InputError(f"{name} has shape {found}; expected {wanted}")
+    require_shape(name, found, shape)
     if 0 in found:
         raise InputError(f"{name} is empty: its shape is {found}")
     return cast(Items, array)
