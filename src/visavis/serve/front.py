@@ -15,7 +15,7 @@ from pathlib import Path
 
 from visavis.base.words import reason
 from visavis.errors import InputError
-from visavis.serve.guard import NEW_PER_ADDRESS, PER_ADDRESS
+from visavis.serve.guard import NEW_PER_ADDRESS, PER_ADDRESS, is_loopback
 
 TOKEN = re.compile(r"[A-Za-z0-9_.~-]{16,128}")
 _OF_TOKENS = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -164,14 +164,6 @@ def _read_token(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the token cannot be read: {reason(error)}") from error
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this computer can reach a server on that address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def is_private(host: str, allowed_hosts: Iterable[str], front: Front) -> bool:

@@ -195,10 +195,7 @@ class Guard:
             return False
         if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
             return False
-        try:
-            return ipaddress.ip_address(request.client.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(request.client.host)
 
     def _is_known(self, host: str) -> bool:
         try:
@@ -210,6 +207,14 @@ class Guard:
         except ValueError:
             return name in self._names
         return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the address is of this computer, which only this computer reaches."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def household(address: str) -> str:

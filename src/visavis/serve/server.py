@@ -25,7 +25,8 @@ from visavis.outputs.sender import Sender
 from visavis.reaction.listener import ListenerModel
 from visavis.serve.app import DEFAULT_IDLE_S, DEFAULT_PORT, NO_FILES, create_app
 from visavis.serve.doors import ACCEPTED_AT_ONCE, Doors, connection_limit
-from visavis.serve.front import EVERYWHERE, Front, is_loopback, is_private, make_token, urls
+from visavis.serve.front import EVERYWHERE, Front, is_private, make_token, urls
+from visavis.serve.guard import is_loopback
 from visavis.serve.own_files import OwnFiles
 from visavis.serve.pool import MakePipeline, SessionPool
 from visavis.serve.protocol import MAX_MESSAGE_BYTES
