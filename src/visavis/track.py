@@ -23,7 +23,7 @@ from visavis.base.npz import read_npz
 from visavis.base.words import counted
 from visavis.channels import BLENDSHAPES, EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError, MissingExtraError
-from visavis.types import LANDMARK_COUNT, BoolArray, FloatArray, NumberArray, channel_index
+from visavis.types import LANDMARK_COUNT, BoolArray, Face, FloatArray, NumberArray, channel_index
 
 LOWEST_FPS, HIGHEST_FPS = 0.001, 100_000.0
 LATEST_S = 1e9
@@ -33,6 +33,9 @@ LOWEST, HIGHEST = -10.0, 10.0
 FARTHEST_RAD = 2 * np.pi
 FARTHEST_CM = 10_000.0
 MADE_BY = "visavis run VIDEO --track T.npz"
+# Rows of a track without a face, and without an expression.
+NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
+NO_EXPRESSION = np.full(len(EXPRESSION_CHANNELS), np.nan, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,6 +230,15 @@ def _require_possible(face: FloatArray, expression: FloatArray) -> None:
 # Attribute: array in the file, in which expressions have REACT2024's word.
 _CHANNEL_INDEX = {name: index for index, name in enumerate((*FACE_CHANNELS, *EXPRESSION_CHANNELS))}
 _KEYS = {each.name: "emotion" if each.name == "expression" else each.name for each in fields(Track)}
+
+
+def rows_of(face: Face | None) -> tuple[FloatArray, FloatArray]:
+    """A face's row (58,) of a track, and that of its expression (25,); NaN where there is none."""
+    expression = None if face is None else face.expression
+    return (
+        NO_FACE if face is None else face.state.values,
+        NO_EXPRESSION if expression is None else expression.values,
+    )
 
 
 def is_recording(path: PathText) -> bool:

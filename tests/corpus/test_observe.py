@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from support.conversations import BLUE, RED, draw, film, square_pipeline
 from visavis.capture.video import VideoFile
 from visavis.channels import FACE_INDEX
-from visavis.corpus.observe import NO_EXPRESSION, NO_FACE, NO_LOOK, Observed, Watched, observe
+from visavis.corpus.observe import NO_LOOK, Observed, Watched, observe
 from visavis.corpus.quality import PersonQuality, swapped_share
 from visavis.corpus.split_screen import find_cut
 from visavis.errors import InputError
+from visavis.track import NO_EXPRESSION, NO_FACE
 
 JAW = FACE_INDEX["jawOpen"]
 

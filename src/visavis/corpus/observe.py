@@ -11,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.capture.prefetch import Prefetch
-from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.pipeline import EXPRESSION_CROP_PX, Pipeline, expression_region
-from visavis.track import Track
+from visavis.track import Track, rows_of
 from visavis.types import BoolArray, Face, Faces, FloatArray, Frame, ImageArray
 
-NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
-NO_EXPRESSION = np.full(len(EXPRESSION_CHANNELS), np.nan, np.float32)
 # A face crop with a side of this many pixels is enough to distinguish two people, and needs little memory.
 LOOK_PX = 4
 NO_LOOK = np.zeros((LOOK_PX, LOOK_PX, 3), np.uint8)
@@ -47,9 +44,9 @@ class Observed:
         """Append a frame and the faces in it."""
         self.time_s.append(frame.time_s)
         face = faces[0] if faces else None
-        expression = None if face is None else face.expression
-        self.face.append(NO_FACE if face is None else face.state.values)
-        self.expression.append(NO_EXPRESSION if expression is None else expression.values)
+        row, expression = rows_of(face)
+        self.face.append(row)
+        self.expression.append(expression)
         self.look.append(NO_LOOK if face is None else _look(frame, face))
 
     def extend(self, time_s: FloatArray, face: FloatArray, expression: FloatArray, look: ImageArray) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from visavis.capture.video import VideoFile
-from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS, TRANSLATIONS
+from visavis.channels import EXPRESSION_CHANNELS, TRANSLATIONS
 from visavis.datasets.face_labels import FaceLabels
 from visavis.errors import InputError
 from visavis.evaluate.face_figures import HEAD, WEIGHTS, FaceFigures, Readings
@@ -19,10 +19,8 @@ from visavis.face.mesh import OUTER_EYE_CORNERS
 from visavis.face.smoothing import OneEuroFilter
 from visavis.face.tracker import Tracker
 from visavis.metrics import faces as metrics
-from visavis.track import Track
+from visavis.track import NO_FACE, Track
 from visavis.types import BoolArray, FloatArray, Frame, NumberArray
-
-_NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +147,7 @@ def follow_video(video: VideoFile, trackers: Sequence[Tracker], on_frame: Callab
         times.append(frame.time_s)
         for place, tracker in enumerate(trackers):
             found = tracker.update(Frame(frame.image_rgb, frame.time_s, frame.index))
-            faces[place].append(found[0].state.values if found else _NO_FACE)
+            faces[place].append(found[0].state.values if found else NO_FACE)
             points[place].append(found[0].landmarks_xy if found else None)
             if found:
                 numbers[place] = found[0].landmark_numbers

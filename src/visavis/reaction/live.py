@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from visavis.channels import FACE_CHANNELS
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
 from visavis.reaction.style import Style
+from visavis.track import NO_FACE
 from visavis.types import AudioChunk, FaceState, FloatArray
 
 # How long a frame waits for its sound. Microphones deliver in pieces of 10 to 40 ms.
@@ -33,7 +33,6 @@ LONGEST_STALL_S = 1.0
 LONGEST_SILENCE_S = 10.0
 # Smallest voice activity of a frame with speech.
 SPOKEN = 0.5
-_NOBODY = np.full(len(FACE_CHANNELS), np.nan, np.float32)
 _SILENT = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
 _ACTIVITY = SPEECH_CHANNELS.index("speech")
 # Times of pictures are rounded, to milliseconds or less.
@@ -98,7 +97,7 @@ class LiveListener:
         self._sound_end_s = -math.inf
         self.hears = False
         self._next: int | None = None  # The next frame to be heard.
-        self._face, self._face_s = _NOBODY, -math.inf
+        self._face, self._face_s = NO_FACE, -math.inf
         self._somebody_s = -math.inf
         self._goal: FloatArray | None = None
         self._follower.reset()
@@ -173,7 +172,7 @@ class LiveListener:
     def _hear_frame(self, frame: int) -> None:
         """Let the network react to a frame."""
         end_s = (frame + 1) / FRAME_RATE_HZ
-        face = self._face if end_s - self._face_s <= HELD_FACE_S else _NOBODY
+        face = self._face if end_s - self._face_s <= HELD_FACE_S else NO_FACE
         speech = self._speech_of(frame)
         self.hears = bool(np.isfinite(speech[_ACTIVITY]))
         if speech[_ACTIVITY] > SPOKEN:

@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from visavis.base.words import counted
-from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError, VisavisError
 from visavis.motion.motion3 import write_motion3
 from visavis.recording.outputs import Outputs
-from visavis.track import Track
+from visavis.track import Track, rows_of
 from visavis.types import AvatarPose, Faces, FloatArray, NumberArray
 
 if TYPE_CHECKING:
     from visavis.reaction.live import LiveListener
-
-NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
-NO_EXPRESSION = np.full(len(EXPRESSION_CHANNELS), np.nan, np.float32)
 
 
 @dataclass(slots=True)
@@ -48,11 +44,11 @@ class Log:
         """Add a frame; the pose is needed for a motion."""
         self.times_s.append(time_s)
         face = faces[0] if faces else None
-        expression = None if face is None else face.expression
         self.found.append(face is not None)
         if self.outputs.track is not None:
-            self.face.append(NO_FACE if face is None else face.state.values)
-            self.expression.append(NO_EXPRESSION if expression is None else expression.values)
+            row, expression = rows_of(face)
+            self.face.append(row)
+            self.expression.append(expression)
             self.landmarks.append(None if face is None else face.landmarks_xy)
             if face is not None:
                 self.landmark_numbers = face.landmark_numbers

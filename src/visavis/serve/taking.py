@@ -10,19 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.motion.motion3 import write_motion3
 from visavis.pipeline import Moment
 from visavis.serve.protocol import RefusedError
-from visavis.track import Track
+from visavis.track import Track, rows_of
 from visavis.types import AvatarPose, FloatArray
 
 ONE_PROCESS = "this server has several processes, so nothing is recorded (--workers 1 would)"
 LONGEST_S = 20 * 60.0
 MOST_FRAMES = 40_000
-NO_FACE = np.full(len(FACE_CHANNELS), np.nan, np.float32)
-NO_EXPRESSION = np.full(len(EXPRESSION_CHANNELS), np.nan, np.float32)
 
 
 class PageTake:
@@ -46,12 +43,10 @@ class PageTake:
 
     def add(self, moment: Moment) -> None:
         """Add one frame."""
-        face = moment.face
+        face, expression = rows_of(moment.face)
         self._times_s.append(moment.frame.time_s)
-        self._faces.append(NO_FACE if face is None else face.state.values)
-        self._expressions.append(
-            NO_EXPRESSION if face is None or face.expression is None else face.expression.values
-        )
+        self._faces.append(face)
+        self._expressions.append(expression)
         self._poses.append(moment.pose)
 
     @property

@@ -30,7 +30,7 @@ from visavis.face.mediapipe import NOT_READ
 from visavis.face.tracker import open_tracker
 from visavis.pipeline import Pipeline
 from visavis.reaction.speech import FRAME_RATE_HZ
-from visavis.track import Track
+from visavis.track import NO_EXPRESSION, Track
 from visavis_train.data.conversation_pack import load_listening
 from visavis_train.data.track_pack import Clip, load_tracks, save_pack
 
@@ -103,7 +103,6 @@ def still_clips(folder: Path) -> list[Clip]:
     splits = {row["id"]: row["split"] for _, row in rows(folder / "index.csv", ("id", "split"))}
     arrays = ("ids", "blendshapes", "matrix")
     names, weights, matrices = read_npz(folder / "teacher.npz", "teacher's answers", arrays).values()
-    nothing = np.full((1, len(EXPRESSION_CHANNELS)), np.nan, np.float32)
     clips = []
     for name, shapes, matrix in zip(names.tolist(), weights, matrices.astype(np.float32), strict=True):
         if name not in splits:
@@ -112,7 +111,7 @@ def still_clips(folder: Path) -> list[Clip]:
             [[*shapes, *euler_angles(matrix[:3, :3]), *[np.nan] * len(TRANSLATIONS)]], np.float32
         )
         face[0, UNKNOWN_TO_TEACHER] = np.nan
-        clips.append(Clip(f"still_{splits[name]}_{name}", "stills", STILL_FPS, face, nothing))
+        clips.append(Clip(f"still_{splits[name]}_{name}", "stills", STILL_FPS, face, NO_EXPRESSION[None]))
     return clips
 
 
@@ -131,14 +130,13 @@ def rendered_clips(folder: Path) -> list[Clip]:
         made_by="visavis lab render",
     )
     place = [np.nan] * len(TRANSLATIONS)
-    nothing = np.full((1, len(EXPRESSION_CHANNELS)), np.nan, np.float32)
     return [
         Clip(
             f"{folder.name}_{number:05d}",
             "renders",
             STILL_FPS,
             np.asarray([[*weights, *euler_angles(rotation), *place]], np.float32),
-            nothing,
+            NO_EXPRESSION[None],
         )
         for number, (weights, rotation) in enumerate(
             zip(labels["blendshapes"], labels["rotation"], strict=True)
