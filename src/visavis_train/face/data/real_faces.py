@@ -11,7 +11,7 @@ import numpy as np
 
 from visavis.capture.image import IMAGE_SUFFIXES, read_image
 from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
-from visavis.datasets.tables import rows, whole_number
+from visavis.datasets import fer2013
 from visavis.errors import InputError
 from visavis.types import ImageArray
 from visavis_train.data.face_crops import shard_images
@@ -28,15 +28,9 @@ def still_images(faces: Path, fer: Path) -> Iterator[tuple[str, ImageArray]]:
     """Yield every still as (id, RGB image with a border, 336 px)."""
     for crop, image in shard_images(faces):
         yield crop, enlarge(image)
-    sheets: dict[str, ImageArray] = {}
-    for number, (where, row) in enumerate(rows(fer / "training.csv", ("sheet", "cell"))):
-        if number % FER_STEP:
-            continue
-        name = row["sheet"]
-        if name not in sheets:
-            sheets = {name: read_image(fer / name)}
-        y, x = (48 * v for v in divmod(whole_number(where, row, "cell", 0, 4095), 64))
-        yield f"fer_{number:05d}", enlarge(sheets[name][y : y + 48, x : x + 48])
+    images = fer2013.load(fer).split(fer2013.TRAINING).images
+    for number in range(0, len(images), FER_STEP):
+        yield f"fer_{number:05d}", enlarge(np.repeat(images[number][..., None], 3, axis=2))
 
 
 def enlarge(image: ImageArray) -> ImageArray:
