@@ -26,7 +26,7 @@ from visavis.face.network import FaceNetwork
 from visavis.types import BoolArray, FloatArray, ImageArray
 from visavis_train.data.face_crops import read_crops
 from visavis_train.face.data.crop_landmarks import look_at_crop
-from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS
+from visavis_train.face.data.mirroring import FLIPPED_WEIGHTS, MIRROR
 from visavis_train.face.network import PARTNERS
 from visavis_train.face.parts import WEIGHTS
 
@@ -102,9 +102,8 @@ class FaceStates:
 
     def mirrored_parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """As :meth:`parts`, for the mirrored pictures."""
-        across = np.asarray([-1, 1, 1], np.float32)
-        shape = self.shape[:, list(PARTNERS)] * across
-        return shape.reshape(len(shape), -1), self.weights[:, FLIPPED_WEIGHTS], self.facing * across[:2]
+        shape = self.shape[:, list(PARTNERS)] * MIRROR
+        return shape.reshape(len(shape), -1), self.weights[:, FLIPPED_WEIGHTS], self.facing * MIRROR[:2]
 
 
 def measure_states(faces: ImageArray, others: ImageArray, network: FaceNetwork | None = None) -> FaceStates:

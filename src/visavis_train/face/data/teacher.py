@@ -121,7 +121,7 @@ class Teacher:
         mirrored = self.answers(image_rgb[:, ::-1]) if seen else []
         for xyz, weights, rotation in seen:
             for other, other_weights, other_rotation in mirrored:
-                back = other[list(PARTNERS)] * np.asarray([-1, 1, 1], np.float32)
+                back = other[list(PARTNERS)] * MIRROR
                 back[:, 0] += width - 1
                 found = FaceRegion.from_landmarks(xyz[:, :2], EYE_CORNERS, LANDMARK_MARGIN)
                 if np.abs(back - xyz)[:, :2].mean() > LARGEST_DOUBT * found.size_px:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visavis.channels import BLENDSHAPES
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis.types import FloatArray
 from visavis_train.face.rendering import raster
 from visavis_train.face.rendering.head import (
@@ -21,8 +21,7 @@ from visavis_train.face.rendering.surface import eye_center
 # Turn of the eyeball at a full look.
 LOOK_SIDEWAYS_RAD = float(np.radians(30.0))
 LOOK_UP_RAD = float(np.radians(25.0))
-INDEX = {name: place for place, name in enumerate(BLENDSHAPES)}
-TONGUE = INDEX["tongueOut"]
+TONGUE = FACE_INDEX["tongueOut"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def bend_face(head: Head, rest: FloatArray, weights: FloatArray, sides: FloatArr
 
 def eye_angles(weights: FloatArray) -> FloatArray:
     """Yaw (to the person's left) and pitch (up), in radians, of the left and the right eye: (2, 2)."""
-    w = {name: float(weights[INDEX[name]]) for name in BLENDSHAPES if name.startswith("eyeLook")}
+    w = {name: float(weights[FACE_INDEX[name]]) for name in BLENDSHAPES if name.startswith("eyeLook")}
     left = w["eyeLookOutLeft"] - w["eyeLookInLeft"]
     right = w["eyeLookInRight"] - w["eyeLookOutRight"]
     return np.asarray(
@@ -100,7 +99,7 @@ def set_gaze(weights: FloatArray, side: str, yaw_rad: float, pitch_rad: float) -
     outward = yaw_rad / LOOK_SIDEWAYS_RAD * (1 if side == "Left" else -1)
     upward = pitch_rad / LOOK_UP_RAD
     for name, value in (("Out", outward), ("In", -outward), ("Up", upward), ("Down", -upward)):
-        weights[INDEX[f"eyeLook{name}{side}"]] = min(max(value, 0.0), 1.0)
+        weights[FACE_INDEX[f"eyeLook{name}{side}"]] = min(max(value, 0.0), 1.0)
 
 
 def turn(yaw_rad: float, pitch_rad: float) -> FloatArray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visavis.types import FloatArray, ImageArray
 from visavis_train.face.rendering import raster
@@ -56,12 +55,10 @@ class Canvas:
     Attributes:
         image: (H, W, 3) from 0 to 255.
         depth_cm: (H, W) distance to the drawn surface; infinite in the background.
-        nearest: (H, W) number of the triangle, -1 in the background.
     """
 
     image: FloatArray
     depth_cm: FloatArray
-    nearest: NDArray[np.int32]
 
 
 def sample_light(rng: np.random.Generator, strength: float) -> Light:
@@ -121,4 +118,4 @@ def draw_head(
         near = depth.copy()
         raster.cover(screen, head.triangles, head.lashes, len(head.triangles), True, near, over, where)
         raster.color(background, over, where, *paint, looks.lashes)
-    return Canvas(background, depth, nearest)
+    return Canvas(background, depth)

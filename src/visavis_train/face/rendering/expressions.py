@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from visavis.channels import BLENDSHAPES
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis.types import FloatArray
-from visavis_train.face.rendering.bending import INDEX, LOOK_SIDEWAYS_RAD, LOOK_UP_RAD, set_gaze
+from visavis_train.face.rendering.bending import LOOK_SIDEWAYS_RAD, LOOK_UP_RAD, set_gaze
 
 Rng = np.random.Generator
 Weights = dict[str, float]
@@ -247,16 +247,16 @@ def _packed(found: Weights) -> FloatArray:
     """Weights (52,), made consistent: mouthClose and tongueOut need an open jaw."""
     weights = np.zeros(len(BLENDSHAPES), np.float32)
     for name, value in found.items():
-        weights[INDEX[name]] = min(max(value, 0.0), 1.0)
-    jaw, close, tongue = INDEX["jawOpen"], INDEX["mouthClose"], INDEX["tongueOut"]
+        weights[FACE_INDEX[name]] = min(max(value, 0.0), 1.0)
+    jaw, close, tongue = FACE_INDEX["jawOpen"], FACE_INDEX["mouthClose"], FACE_INDEX["tongueOut"]
     if weights[close] > 0.1:
         weights[jaw] = max(weights[jaw], weights[close])
     weights[close] = min(weights[close], weights[jaw])
     if weights[tongue] > 0:
         weights[jaw] = max(weights[jaw], 0.15 + 0.2 * weights[tongue])
         for name in ("mouthClose", "mouthRollLower", "mouthRollUpper", "mouthPucker"):
-            weights[INDEX[name]] = 0.0
+            weights[FACE_INDEX[name]] = 0.0
         for name in ("mouthPressLeft", "mouthPressRight", "cheekPuff", "mouthFunnel"):
-            weights[INDEX[name]] *= 0.3
-    weights[INDEX["mouthPucker"]] *= 1 - 0.4 * weights[INDEX["mouthFunnel"]]
+            weights[FACE_INDEX[name]] *= 0.3
+    weights[FACE_INDEX["mouthPucker"]] *= 1 - 0.4 * weights[FACE_INDEX["mouthFunnel"]]
     return weights

@@ -12,9 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from visavis.channels import BLENDSHAPES
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis.types import FloatArray
-from visavis_train.face.rendering.bending import INDEX
 from visavis_train.face.rendering.head import Head
 from visavis_train.face.rendering.landmarks import LandmarkTable
 
@@ -75,7 +74,7 @@ class Fitter:
         basis = [*head.identity[:IDENTITIES].reshape(IDENTITIES, -1, 3)[:, :vertices]]
         for name in EXPRESSIONS:
             offset = np.zeros_like(head.neutral)
-            for shape in np.flatnonzero(shapes.channel == INDEX[name]):
+            for shape in np.flatnonzero(shapes.channel == FACE_INDEX[name]):
                 rows = slice(int(shapes.starts[shape]), int(shapes.starts[shape + 1]))
                 offset[shapes.vertex[rows]] += shapes.offset[rows]
             basis.append(offset[:vertices])

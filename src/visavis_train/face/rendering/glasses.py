@@ -15,8 +15,6 @@ from visavis_train.face.rendering.drawing import Canvas
 POINTS = 28
 # The frame is drawn up to this distance behind the surface.
 SLACK_CM = 0.5
-# Lenses darker than this hide the eyes.
-HIDES = 0.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from visavis.base.console import progress
 from visavis.base.files import require_folder
-from visavis.channels import BLENDSHAPES
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis.datasets.face_labels import STORED_MARGIN
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
@@ -31,7 +31,6 @@ from visavis_train.face.data.shards import LABELS
 from visavis_train.face.data.teacher import CROP_PX, begin_pack, end_pack
 from visavis_train.face.rendering import raster
 from visavis_train.face.rendering.baking import filled
-from visavis_train.face.rendering.bending import INDEX
 from visavis_train.face.rendering.expressions import closed_expression
 from visavis_train.face.rendering.fitting import Fit, Fitter
 from visavis_train.face.rendering.head import FACE_VERTICES, Head
@@ -114,12 +113,12 @@ class Mover:
         """
         shapes = self.head.shapes
         own = weights[shapes.channel].astype(np.float32)
-        cheeks = np.flatnonzero(shapes.channel == INDEX["cheekPuff"])
+        cheeks = np.flatnonzero(shapes.channel == FACE_INDEX["cheekPuff"])
         lean = float(rng.normal(0, 0.1) if rng.random() < 0.5 else rng.uniform(-1, 1))
         own[cheeks] = (own[cheeks] * (1 + np.asarray([lean, -lean]))).clip(0, 1)
-        weights[INDEX["cheekPuff"]] = own[cheeks].mean()
+        weights[FACE_INDEX["cheekPuff"]] = own[cheeks].mean()
         moved = self._bent(own)
-        closing = self._bent((shapes.channel == INDEX["mouthClose"]).astype(np.float32))
+        closing = self._bent((shapes.channel == FACE_INDEX["mouthClose"]).astype(np.float32))
         return moved - closing * (self._gap(moved) / self._gap(closing))
 
     def _bent(self, own: FloatArray) -> FloatArray:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from visavis.channels import BLENDSHAPES
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis.face.geometry import rotation_from_euler
 from visavis.types import FloatArray
-from visavis_train.face.rendering.bending import INDEX
 from visavis_train.face.rendering.camera import FARTHEST_CM, NEAREST_CM, HeadView
 
 PROBED = tuple(name for name in BLENDSHAPES if not name.startswith("eyeLook"))
@@ -28,8 +27,8 @@ def probe_weights(number: int) -> FloatArray:
     weights = np.zeros(len(BLENDSHAPES), np.float32)
     if place := number % EACH:
         name = PROBED[place - 1]
-        weights[INDEX["jawOpen"]] = JAW_OPEN.get(name, 0.0)
-        weights[INDEX[name]] = 1.0
+        weights[FACE_INDEX["jawOpen"]] = JAW_OPEN.get(name, 0.0)
+        weights[FACE_INDEX[name]] = 1.0
     return weights
 
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visavis.channels import BLENDSHAPES
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis_train.face.rendering.bending import (
-    INDEX,
     LOOK_SIDEWAYS_RAD,
     LOOK_UP_RAD,
     eye_angles,
@@ -57,7 +56,7 @@ def test_looking_is_undone_by_reading_the_angles(yaw: float, pitch: float, side:
 
 def test_the_left_eye_looks_out_to_the_persons_left_and_turns_there() -> None:
     weights = np.zeros(52, np.float32)
-    weights[INDEX["eyeLookOutLeft"]] = weights[INDEX["eyeLookUpLeft"]] = 1
+    weights[FACE_INDEX["eyeLookOutLeft"]] = weights[FACE_INDEX["eyeLookUpLeft"]] = 1
     yaw, pitch = eye_angles(weights)[0]
     ahead = turn(float(yaw), float(pitch)) @ np.array([0, 0, 1])
     assert ahead[0] > 0.4

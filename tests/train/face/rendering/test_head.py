@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visavis.channels import BLENDSHAPES
+from visavis.channels import BLENDSHAPES, FACE_INDEX
 from visavis.errors import InputError
 from visavis.face.mesh import LANDMARKS_146
 from visavis_train.face.network import PARTNERS
-from visavis_train.face.rendering.bending import INDEX, bend_face, identities
+from visavis_train.face.rendering.bending import bend_face, identities
 from visavis_train.face.rendering.head import Head, arkit_name
 from visavis_train.face.rendering.landmarks import SKIN_POINTS, LandmarkTable
 
@@ -52,7 +52,7 @@ def head(shared: Path) -> Head:
 
 @pytest.mark.shared
 def test_all_of_arkits_shapes_move_the_head(head: Head) -> None:
-    assert set(head.shapes.channel) | {INDEX["tongueOut"]} == set(range(52))
+    assert set(head.shapes.channel) | {FACE_INDEX["tongueOut"]} == set(range(52))
     for channel, name in enumerate(BLENDSHAPES):
         weights = np.zeros(52, np.float32)
         weights[channel] = 1
@@ -78,7 +78,7 @@ def test_all_of_arkits_shapes_move_the_head(head: Head) -> None:
 @pytest.mark.parametrize("name", ["jawLeft", "mouthLeft", "jawRight", "mouthRight"])
 def test_jaw_and_mouth_go_to_the_persons_own_side(head: Head, name: str) -> None:
     weights = np.zeros(52, np.float32)
-    weights[INDEX[name]] = 1
+    weights[FACE_INDEX[name]] = 1
     moved = (
         bend_face(head, head.neutral, weights).vertices - bend_face(head, head.neutral, 0 * weights).vertices
     )
@@ -89,8 +89,8 @@ def test_jaw_and_mouth_go_to_the_persons_own_side(head: Head, name: str) -> None
 def test_weights_add_up_but_for_eyes_and_tongue(head: Head) -> None:
     rng = np.random.default_rng(0)
     weights = rng.uniform(0, 0.5, (2, 52)).astype(np.float32)
-    weights[:, [INDEX[name] for name in BLENDSHAPES if name.startswith("eyeLook")]] = 0
-    weights[:, INDEX["tongueOut"]] = 0
+    weights[:, [FACE_INDEX[name] for name in BLENDSHAPES if name.startswith("eyeLook")]] = 0
+    weights[:, FACE_INDEX["tongueOut"]] = 0
     end = len(head.numbers)
     one, two, both, rest = (
         bend_face(head, head.neutral, w).vertices[:end]
@@ -108,7 +108,7 @@ def test_no_coefficients_give_the_mean_face(head: Head) -> None:
 def test_the_tongue_comes_out_and_stays_in(head: Head) -> None:
     def farthest(out: float) -> float:
         weights = np.zeros(52, np.float32)
-        weights[[INDEX["tongueOut"], INDEX["jawOpen"]]] = out, 0.35
+        weights[[FACE_INDEX["tongueOut"], FACE_INDEX["jawOpen"]]] = out, 0.35
         return float(bend_face(head, head.neutral, weights).vertices[len(head.numbers) :, 2].max())
 
     lips = float(head.neutral[head.place_of(np.asarray([0])), 2][0])
@@ -120,7 +120,7 @@ def test_the_tongue_comes_out_and_stays_in(head: Head) -> None:
 @pytest.mark.shared
 def test_eyeballs_turn_about_their_centers_as_gaze_says(head: Head) -> None:
     weights = np.zeros(52, np.float32)
-    weights[[INDEX["eyeLookOutLeft"], INDEX["eyeLookInRight"]]] = 1
+    weights[[FACE_INDEX["eyeLookOutLeft"], FACE_INDEX["eyeLookInRight"]]] = 1
     bent = bend_face(head, head.neutral, weights)
     assert np.degrees(bent.gaze) == pytest.approx([30, 0], abs=0.01)
     for center, (first, end) in zip(bent.eye_centers, head.eyes, strict=True):
