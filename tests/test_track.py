@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visavis.channels import EXPRESSION_INDEX, FACE_CHANNELS, FACE_INDEX
+from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.track import Track
 
@@ -103,8 +103,8 @@ def track(time_s: np.ndarray | None = None, fps: Any = 25.0) -> Track:
 )
 def test_impossible_values(tmp_path: Path, part: str, column: str, value: float, message: str) -> None:
     arrays = {"face": np.zeros((3, 58), np.float32), "expression": np.zeros((3, 25), np.float32)}
-    index = FACE_INDEX if part == "face" else EXPRESSION_INDEX
-    arrays[part][1, index[column]] = value
+    channels = FACE_CHANNELS if part == "face" else EXPRESSION_CHANNELS
+    arrays[part][1, channels.index(column)] = value
     np.savez(
         tmp_path / "t.npz",
         time_s=np.arange(3.0),

@@ -68,7 +68,6 @@ EXPRESSIONS: tuple[str, ...] = (
     "contempt",
 )
 EXPRESSION_CHANNELS: tuple[str, ...] = (*ACTION_UNITS, "valence", "arousal", *EXPRESSIONS)
-EXPRESSION_INDEX = MappingProxyType({name: index for index, name in enumerate(EXPRESSION_CHANNELS)})
 
 # An avatar's parameters: id -> (lowest, highest, at rest). First Live2D's standard ones, up to ParamBreath.
 # https://docs.live2d.com/en/cubism-editor-manual/standard-parameter-list/

@@ -68,12 +68,12 @@ def _head(address: str, tags: str) -> bytes:
     return _padded(address) + _padded(f",{tags}")
 
 
-def bundles(messages: Iterable[bytes], largest: int = LARGEST_DATAGRAM) -> Iterator[bytes]:
-    """Put messages into as few bundles as their order allows, each of at most ``largest`` bytes."""
+def bundles(messages: Iterable[bytes]) -> Iterator[bytes]:
+    """Put messages into as few bundles as their order allows, each small enough for one datagram."""
     parts, length = [HEADER], len(HEADER)
     for message in messages:
         size = SIZE.size + len(message)
-        if length + size > largest and len(parts) > 1:
+        if length + size > LARGEST_DATAGRAM and len(parts) > 1:
             yield b"".join(parts)
             parts, length = [HEADER], len(HEADER)
         parts += (SIZE.pack(len(message)), message)

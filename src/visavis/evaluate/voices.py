@@ -132,13 +132,13 @@ class WitnessAnswers:
             for actor in np.unique(self.actors)
         }
 
-    def gain(self, weight: float = WEIGHT, seed: int = 0) -> tuple[float, float, float]:
+    def gain(self, weight: float = WEIGHT) -> tuple[float, float, float]:
         """Accuracy of both minus accuracy of the face, and its 95% interval by bootstrap over clips."""
         both, face = (self.of(name, weight).argmax(axis=1) == self.truth for name in ("both", "face"))
         _, numbers = np.unique(self.clips, return_inverse=True)
         sums = np.bincount(numbers, weights=both.astype(float) - face)
         counts = np.bincount(numbers).astype(float)
-        drawn = np.random.default_rng(seed).integers(0, len(sums), (RESAMPLES, len(sums)))
+        drawn = np.random.default_rng(0).integers(0, len(sums), (RESAMPLES, len(sums)))
         low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (0.025, 0.975))
         return float(sums.sum() / counts.sum()), float(low), float(high)
 

@@ -83,24 +83,15 @@ class SearchView(NamedTuple):
 
 
 class FaceDetector:
-    """Finds faces in a single image.
+    """Finds faces in a single image."""
 
-    Args:
-        threads: number of threads for one call.
-        min_score: boxes below this score are left out.
-        min_near_score: the same for boxes of the second scale.
-    """
-
-    def __init__(
-        self, threads: int = 1, min_score: float = MIN_HEAT, min_near_score: float = MIN_NEAR_HEAT
-    ) -> None:
-        session = open_session("detector", threads)
+    def __init__(self) -> None:
+        session = open_session("detector")
         self._network = batched(session)
         self._input = session.get_inputs()[0].name
         facts = metadata(session)
         self.input_px = int(facts["input_px"])
         self.stride_px = int(facts["stride_px"])
-        self.min_score, self.min_near_score = min_score, min_near_score
 
     def detect(
         self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
@@ -169,7 +160,7 @@ class FaceDetector:
         """The faces of one view."""
         peaks = heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))
         found = []
-        least = self.min_near_score if view.near else self.min_score
+        least = MIN_NEAR_HEAT if view.near else MIN_HEAT
         sure = SURE_NEAR_HEAT if view.near else SURE_HEAT
         for y, x in zip(*np.nonzero(peaks & (heat > least)), strict=True):
             if view.near and size[y, x] > NEAR_LARGEST:

@@ -108,15 +108,14 @@ class EmbeddedTracker:
 
     Args:
         max_faces: maximum number of people to follow, the most likely first.
-        threads: number of threads for one network call.
         smooth: pass the face states through the One-Euro filter.
     """
 
-    def __init__(self, max_faces: int = 1, threads: int = 1, *, smooth: bool = True) -> None:
+    def __init__(self, max_faces: int = 1, *, smooth: bool = True) -> None:
         self.max_faces = max_faces
         self.smooth = smooth
-        self._network = FaceNetwork(threads)
-        self._finder = FaceFinder(FaceDetector(threads), self._network)
+        self._network = FaceNetwork()
+        self._finder = FaceFinder(FaceDetector(), self._network)
         self.reset()
 
     def reset(self) -> None:

@@ -86,8 +86,8 @@ class FaceNetwork:
             with the known values, on people that training never saw; 0 if it is not read.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        session = open_session("face", threads, stored_wanted())
+    def __init__(self) -> None:
+        session = open_session("face", int8_weights=stored_wanted())
         self._network = batched(session)
         self._input = session.get_inputs()[0].name
         facts = metadata(session)

@@ -28,22 +28,21 @@ WITH_JAW = ("mouthClose", "tongueOut")
 RISING = ~GAZE & [name != "tongueOut" for name in BLENDSHAPES]
 
 
-def channel_r(ours: FloatArray, truth: FloatArray, least: float = VARYING) -> Doubles:
+def channel_r(ours: FloatArray, truth: FloatArray) -> Doubles:
     """Pearson correlation of each channel.
 
     Args:
         ours: (N, C).
         truth: (N, C).
-        least: channels with a standard deviation in the truth up to this have no value.
 
     Returns:
-        (C,) -1..1; 0 if ours is constant; NaN if the truth is.
+        (C,) -1..1; 0 if ours is constant; NaN if the truth hardly varies (:data:`VARYING`).
     """
     a, b = np.asarray(ours, np.float64), np.asarray(truth, np.float64)
     spread = a.std(axis=0) * b.std(axis=0)
     together = ((a - a.mean(axis=0)) * (b - b.mean(axis=0))).mean(axis=0)
     r = np.divide(together, spread, out=np.zeros(len(spread)), where=spread > 1e-9)
-    return np.where(b.std(axis=0) > least, r, np.nan)
+    return np.where(b.std(axis=0) > VARYING, r, np.nan)
 
 
 def rise_at_full(ours: FloatArray, truth: FloatArray) -> Doubles:

@@ -15,20 +15,19 @@ from visavis_train.face.network import FaceNet
 from visavis_train.face.parts import TEACHER_WEIGHTS
 from visavis_train.loop.rounds import set_learning_rate, warm_cosine
 
+LEARNING_RATE = 2e-3
+SEEN_BATCH = 256  # views in a step of :func:`train_seen`
+
 
 def train_head(
-    head: nn.Module,
-    loss_of: Callable[[], Tensor],
-    steps: int,
-    learning_rate: float = 2e-3,
-    weight_decay: float = 1e-4,
+    head: nn.Module, loss_of: Callable[[], Tensor], steps: int, weight_decay: float = 1e-4
 ) -> float:
     """Train only one head; returns the mean loss of the last steps."""
-    optimizer = torch.optim.AdamW(head.parameters(), learning_rate, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(head.parameters(), LEARNING_RATE, weight_decay=weight_decay)
     recent = 0.0
     with progress("training a head", steps, "steps") as advance:
         for step in range(steps):
-            set_learning_rate(optimizer, learning_rate * warm_cosine(step, steps, steps // 20))
+            set_learning_rate(optimizer, LEARNING_RATE * warm_cosine(step, steps, steps // 20))
             loss = loss_of()
             optimizer.zero_grad()
             loss.backward()
@@ -51,19 +50,13 @@ def known_weights(
     )
 
 
-def train_seen(
-    net: FaceNet, loader: DataLoader[tuple[Tensor, Tensor]], steps: int, batch: int = 256
-) -> float:
+def train_seen(net: FaceNet, loader: DataLoader[tuple[Tensor, Tensor]], steps: int) -> None:
     """Train the head that tells which parts of a face are visible; nothing else of the network changes.
 
     Args:
         net: the trained network.
         loader: views of :class:`~visavis_train.face.data.covering.CoveredFaces`.
         steps: number of steps.
-        batch: number of views in a step.
-
-    Returns:
-        The mean loss of the last steps.
     """
     device = net.mean_shape.device
     net.eval()
@@ -77,9 +70,8 @@ def train_seen(
     net.seen.train()
 
     def loss() -> Tensor:
-        rows = torch.randint(0, len(features), (batch,), device=device)
+        rows = torch.randint(0, len(features), (SEEN_BATCH,), device=device)
         return functional.binary_cross_entropy_with_logits(net.seen(features[rows]), wanted[rows])
 
-    recent = train_head(net.seen, loss, steps, weight_decay=0.02)
+    train_head(net.seen, loss, steps, weight_decay=0.02)
     net.train()
-    return recent

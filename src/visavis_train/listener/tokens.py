@@ -46,7 +46,7 @@ class TokenVocabulary:
     levels: tuple[int, ...]
 
     @classmethod
-    def open(cls, folder: Path | None, threads: int = 1) -> Self:
+    def open(cls, folder: Path | None) -> Self:
         """The tokenizer of a run folder, or for None the package's tokenizer for its listener.
 
         Raises:
@@ -54,12 +54,12 @@ class TokenVocabulary:
             WeightsError: there is no tokenizer in the folder or in the package.
         """
         if folder is None:
-            tokenizer = FaceTokenizer.default(threads, LISTENER_TOKENIZER)
-            notes = networks.metadata(networks.open_session(LISTENER_TOKENIZER[0], threads))
+            tokenizer = FaceTokenizer.default(names=LISTENER_TOKENIZER)
+            notes = networks.metadata(networks.open_session(LISTENER_TOKENIZER[0]))
         else:
             encoder = folder / f"{ENCODER}.onnx"
-            tokenizer = FaceTokenizer.load(encoder, folder / f"{DECODER}.onnx", threads)
-            notes = networks.metadata(networks.open_file(encoder, threads))
+            tokenizer = FaceTokenizer.load(encoder, folder / f"{DECODER}.onnx")
+            notes = networks.metadata(networks.open_file(encoder))
         return cls(tokenizer, levels_of(tokenizer, notes))
 
 

@@ -52,8 +52,6 @@ OF_MOOD = tuple(name for name in BLENDSHAPES if name.startswith(tuple(_MOODY.spl
 SPREAD = np.concatenate([np.full(len(SMALL), 0.03), np.full(3, 0.015), np.full(3, 0.3)]).astype(np.float32)
 FARTHEST = 3.0
 
-Indices = NDArray[np.intp]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Take:

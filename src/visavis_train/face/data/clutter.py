@@ -12,9 +12,9 @@ from visavis_train.face.parts import INPUT_PX
 OVERSIZE = 2
 
 
-def clutter(rng: np.random.Generator, side_px: int = INPUT_PX) -> ImageArray:
+def clutter(rng: np.random.Generator) -> ImageArray:
     """Circles, ellipses, blobs, bars, dots over a bar, letters, stripes and noise on a shaded ground."""
-    side = side_px * int(rng.integers(1, OVERSIZE + 1))
+    side = INPUT_PX * int(rng.integers(1, OVERSIZE + 1))
     picture = _ground(side, rng)
     for _ in range(int(rng.integers(1, 14))):
         draw = (_ellipse, _ellipse, _bar, _dots_over_bar, _letters, _polygon)[int(rng.integers(6))]
@@ -25,7 +25,7 @@ def clutter(rng: np.random.Generator, side_px: int = INPUT_PX) -> ImageArray:
     if rng.random() < 0.5:
         noise = rng.normal(0, rng.uniform(2, 25), picture.shape)
         picture = (picture + noise).clip(0, 255).astype(np.uint8)
-    small = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture, (INPUT_PX, INPUT_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
 
 
