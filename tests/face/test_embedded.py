@@ -70,8 +70,8 @@ def box(head: Head) -> FloatArray:
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     made = Scene()
-    monkeypatch.setattr(embedded, "FaceDetector", lambda threads: made)
-    monkeypatch.setattr(embedded, "FaceNetwork", lambda threads: made)
+    monkeypatch.setattr(embedded, "FaceDetector", lambda: made)
+    monkeypatch.setattr(embedded, "FaceNetwork", lambda: made)
     return made
 
 
