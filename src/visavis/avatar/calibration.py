@@ -69,7 +69,6 @@ class RestingLevels:
         self._quantile = np.asarray([r.quantile for r in rests])
         self._prior = np.asarray([r.prior for r in rests], np.float32)
         self._highest = np.asarray([r.highest for r in rests], np.float32)
-        self._low, self._high = -self._highest, self._highest
         self.reset()
 
     def reset(self) -> None:

@@ -153,6 +153,7 @@ class Recording:
         elapsed_s: float,
         interrupted: bool,
         error: VisavisError | None,
+        notes: Sequence[str] = (),
     ) -> Self:
         """The results of the frames in a log."""
         timings_ms = {stage: np.asarray(times, np.float32) for stage, times in log.timings_ms.items()}
@@ -166,6 +167,7 @@ class Recording:
             written=written,
             interrupted=interrupted,
             error=error,
+            notes=tuple(notes),
         )
 
     def __repr__(self) -> str:

@@ -28,10 +28,6 @@ MOST_FACES = 5_000_000
 _NEARLY_S = 0.2
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeakerClip:
     """A recorded speaker as listeners see and hear them, 25 frames a second.
@@ -93,7 +89,7 @@ class RecordedReaction:
     tokens: Tokens
     reaction: Reaction
 
-    def explain(self, on_listener: Callable[[], None] = _nothing) -> Explanation:
+    def explain(self, on_listener: Callable[[], None] = lambda: None) -> Explanation:
         """The causes of each smile, nod and raise of the brows of the first listeners.
 
         Args:
@@ -106,7 +102,7 @@ class RecordedReaction:
             on_listener()
         return Explanation(clip.start_s, clip.face, clip.speech, self.reaction, tuple(explained))
 
-    def film(self, path: PathText, on_frame: Callable[[], None] = _nothing) -> None:
+    def film(self, path: PathText, on_frame: Callable[[], None] = lambda: None) -> None:
         """Write a video of the person and up to ten listeners.
 
         Raises:
@@ -126,7 +122,7 @@ def react_to_recording(
     samples: int = 1,
     seed: int = 0,
     style: Style | None = None,
-    on_frame: Callable[[], None] = _nothing,
+    on_frame: Callable[[], None] = lambda: None,
 ) -> RecordedReaction:
     """Let listeners react to a recorded person.
 

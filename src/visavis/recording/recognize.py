@@ -23,7 +23,7 @@ from visavis.capture.video import VIDEO_SUFFIXES, VideoFile
 from visavis.errors import InputError, VisavisError
 from visavis.expression.reader import CROP_DOWN, CROP_SCALE
 from visavis.face.framing import frames_face
-from visavis.face.network import FaceNetwork, LandmarkNetwork
+from visavis.face.network import FaceNetwork
 from visavis.face.region import FaceRegion
 from visavis.pipeline import Pipeline, Sighting
 from visavis.recording.parts import follow_faces
@@ -132,15 +132,12 @@ class Recognizer:
         pipeline: reads expressions; by default one for up to 16 faces with the embedded networks.
         crops: read all small square pictures without a detected face as face crops; else only those in which
             the face network sees a face crop.
-        network: tests whether a picture frames a face; by default the embedded network.
 
     Raises:
         InputError: the pipeline reads no expressions.
     """
 
-    def __init__(
-        self, pipeline: Pipeline | None = None, *, crops: bool = False, network: LandmarkNetwork | None = None
-    ) -> None:
+    def __init__(self, pipeline: Pipeline | None = None, *, crops: bool = False) -> None:
         self._pipeline = Pipeline(max_faces=MAX_FACES) if pipeline is None else pipeline
         if not self._pipeline.read_expressions:
             raise InputError(
@@ -148,7 +145,7 @@ class Recognizer:
             )
         require_flag("crops", crops)
         self._crops = crops
-        self._network = network
+        self._network: FaceNetwork | None = None  # Opened when it is needed.
 
     def read_image(self, path: PathText) -> FacesInPicture:
         """Read every face in an image.

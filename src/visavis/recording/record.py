@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -104,9 +103,8 @@ def record_source(
         written = [film.writer.path] if film is not None and film.writer.finished else []
         saved, failures = log.save(source.fps, pipeline.listener)
     error = joined_errors(error, failures)
-    notes = tuple(source.notes) if isinstance(source, VideoFile) else ()
-    elapsed_s = clock.now_s() - start_s
-    return replace(Recording.of(log, (*written, *saved), elapsed_s, interrupted, error), notes=notes)
+    notes = source.notes if isinstance(source, VideoFile) else ()
+    return Recording.of(log, (*written, *saved), clock.now_s() - start_s, interrupted, error, notes)
 
 
 def _steps(
@@ -181,8 +179,8 @@ def record_track(
             error = caught
         saved, failures = log.save(source.fps, None)
     elapsed_s = clock.now_s() - start_s
-    recording = Recording.of(log, tuple(saved), elapsed_s, interrupted, joined_errors(error, failures))
-    return replace(recording, notes=tuple(source.notes))
+    error = joined_errors(error, failures)
+    return Recording.of(log, tuple(saved), elapsed_s, interrupted, error, source.notes)
 
 
 def _moments(
