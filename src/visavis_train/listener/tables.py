@@ -6,12 +6,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import StatisticsError, correlation, mean, stdev
+from statistics import StatisticsError, correlation
 from typing import Any
 
 from visavis.base.reading import regular
 from visavis.errors import InputError
 from visavis_train.loop.experiment import flat
+from visavis_train.loop.marks import over_seeds
 
 METRICS = {
     "fr_corr": ("FRCorr", 3),
@@ -181,12 +182,5 @@ def _bits(label: str, runs: Sequence[Mapping[str, Any]]) -> str:
         for who in ("true_speaker", "other_speaker", "alone")
     ]
     saved = [one["other_speaker"] - one["true_speaker"] for one in found if one["other_speaker"] is not None]
-    cells = [_over_seeds(column, 3) for column in columns] + [_over_seeds(saved, 4)]
+    cells = [over_seeds(column, 3) for column in columns] + [over_seeds(saved, 4)]
     return f"| {label} | {len(runs)} | {runs[0]['cost']['parameters']:,} | {' | '.join(cells)} |"
-
-
-def _over_seeds(values: Sequence[float], digits: int) -> str:
-    if not values:
-        return "-"
-    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{mean(values):.{digits}f}{spread}"

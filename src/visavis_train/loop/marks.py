@@ -1,10 +1,11 @@
-"""Results as a JSON file, and Markdown lines between the marks of a page."""
+"""Results as a JSON file, and as Markdown lines between the marks of a page."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 from visavis.base.files import whole_file, write_json
@@ -25,6 +26,14 @@ def measured_on(faces: LabeledFaces) -> dict[str, Any]:
         "split": faces.split,
         "n": len(faces),
     }
+
+
+def over_seeds(values: Sequence[float], digits: int) -> str:
+    """Mean of a figure over seeds, with ± its standard deviation where there are several; - for none."""
+    if not values:
+        return "-"
+    deviation = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{deviation}"
 
 
 def write_between(page: Path, marks: tuple[str, str], lines: Sequence[str]) -> None:

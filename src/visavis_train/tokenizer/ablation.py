@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from visavis.base.console import print_note
@@ -19,6 +19,7 @@ from visavis.base.machine import machine, versions
 from visavis.base.reading import regular
 from visavis.errors import InputError
 from visavis_train.loop.experiment import load_experiment
+from visavis_train.loop.marks import over_seeds
 from visavis_train.onnx.export import current_commit
 from visavis_train.tokenizer.config import TokenizerExperiment
 from visavis_train.tokenizer.task import REPORT, release_tokenizer, train_tokenizer
@@ -64,13 +65,6 @@ def run_experiments(configs: Sequence[Path], seeds: int, overrides: Sequence[str
     return {"commit": current_commit(), "machine": machine(), "versions": versions(), "runs": runs}
 
 
-def spread(values: Sequence[float], digits: int) -> str:
-    """Mean and standard deviation over seeds."""
-    if len(values) < 2:
-        return f"{mean(values):.{digits}f}"
-    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
-
-
 def ablation_tables(result: dict[str, Any]) -> list[str]:
     """The Markdown between the marks."""
     named: dict[str, list[dict[str, Any]]] = {}
@@ -107,15 +101,15 @@ def _row(name: str, runs: Sequence[dict[str, Any]]) -> str:
         " x ".join(str(size) for size in first["vocabulary"]),
         str(len(first["vocabulary"])),
         *(
-            spread([run["test"][source]["unexplained"] for run in runs], 3)
+            over_seeds([run["test"][source]["unexplained"] for run in runs], 3)
             for source in (UNSEEN, "grid", "dyads")
         ),
-        spread([part["mean_r"] for part in unseen], 2),
-        ", ".join(spread([100 * part["all"]["used"][place] for part in use], 1) for place in places),
-        ", ".join(spread([part["all"]["perplexity"][place] for part in use], 0) for place in places),
-        spread([part["jitter"] for part in unseen], 2),
-        spread([part["changes_per_s"] for part in unseen], 1),
-        spread([run["tokens_per_s"]["streamed"] for run in runs], 0),
+        over_seeds([part["mean_r"] for part in unseen], 2),
+        ", ".join(over_seeds([100 * part["all"]["used"][place] for part in use], 1) for place in places),
+        ", ".join(over_seeds([part["all"]["perplexity"][place] for part in use], 0) for place in places),
+        over_seeds([part["jitter"] for part in unseen], 2),
+        over_seeds([part["changes_per_s"] for part in unseen], 1),
+        over_seeds([run["tokens_per_s"]["streamed"] for run in runs], 0),
         str(first["parameters"]),
     ]
     return f"| {' | '.join(cells)} |"
@@ -141,7 +135,7 @@ def _expressions(named: dict[str, list[dict[str, Any]]]) -> list[str]:
     for name, runs in named.items():
         parts = [run["test"][UNSEEN]["expression"] for run in runs]
         cells = [
-            spread([part[key] for part in parts], 3) for key in ("action_units", "affect", "expressions")
+            over_seeds([part[key] for part in parts], 3) for key in ("action_units", "affect", "expressions")
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
