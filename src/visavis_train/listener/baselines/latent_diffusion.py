@@ -32,6 +32,7 @@ from visavis_train.listener.baselines.training import (
     sampled,
     speaker_input,
 )
+from visavis_train.tokenizer.coders import ResidualLayer
 
 WINDOW, PIECE = 50, 5
 NOISE_STEPS, SAMPLING_STEPS = 100, 10
@@ -109,20 +110,13 @@ class Denoiser(nn.Module):
         self.speaker = WindowReader(HEARD_CHANNELS, width, width)
         self.first = nn.Parameter(torch.randn(latent) * 0.02)
         self.join = nn.Linear(width + 2 * latent + 1, width)
-        self.layers = nn.ModuleList(
-            nn.Sequential(
-                nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
-            )
-            for _ in range(LAYERS)
-        )
+        self.layers = nn.Sequential(*(ResidualLayer(width) for _ in range(LAYERS)))
         self.out = nn.Linear(width, latent)
 
     def forward(self, noisy: Tensor, kept: Tensor, context: Tensor, before: Tensor) -> Tensor:
         """(N, Z), (N, 1), (N, D) and (N, Z) -> (N, Z)."""
-        x = self.join(torch.cat([noisy, kept, context, before], dim=-1))
-        for layer in self.layers:
-            x = x + layer(x)
-        clean: Tensor = self.out(x)
+        joined = self.join(torch.cat([noisy, kept, context, before], dim=-1))
+        clean: Tensor = self.out(self.layers(joined))
         return clean
 
     def loss(self, speaker: Tensor, listener: Tensor) -> Tensor:
