@@ -36,17 +36,6 @@ def test_a_pack_comes_back_from_its_shards(tmp_path: Path) -> None:
     assert np.abs(after.crop(7).astype(int) - before.crop(7)).mean() < 3
 
 
-def test_every_third_face(tmp_path: Path) -> None:
-    source = write(tmp_path / "pack")
-    write_shards(source, tmp_path / "small", side_px=64, quality=50, most_bytes=10**9, step=3)
-    assert read_shards(tmp_path / "small", tmp_path / "again") == N / 3
-
-
-def test_a_folder_without_shards_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no shard"):
-        read_shards(tmp_path, tmp_path / "out")
-
-
 def test_a_run_that_stops_leaves_no_labels_of_other_crops(tmp_path: Path) -> None:
     source = write(tmp_path / "pack")
     write_shards(source, tmp_path / "small", side_px=64, quality=50, most_bytes=10**9, step=1)
