@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,19 +35,17 @@ class Witness:
     Args:
         app: what is observed.
         metrics: takes the counts.
-        now_s: the clock.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._now_s = now_s
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward one request (the ASGI interface)."""
         if scope["type"] == "websocket":
-            talk = _Talk(scope, receive, send, self._metrics, self._now_s, next(self._numbers))
+            talk = _Talk(scope, receive, send, self._metrics, next(self._numbers))
             try:
                 await self._app(scope, talk.receive, talk.send)
             finally:
@@ -68,15 +65,7 @@ class Witness:
 class _Talk:
     """One WebSocket."""
 
-    def __init__(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        metrics: Metrics,
-        now_s: Callable[[], float],
-        number: int,
-    ) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, metrics: Metrics, number: int) -> None:
         client = scope.get("client")
         self._who = {
             "conversation": number,
@@ -84,8 +73,8 @@ class _Talk:
             "address": shortened(client[0]) if client else "",
         }
         self._receive, self._send = receive, send
-        self._metrics, self._now_s = metrics, now_s
-        self._since_s = now_s()
+        self._metrics = metrics
+        self._since_s = time.monotonic()
         self._opened = False
         self._code: int | None = None
         self._client_closed = False
@@ -102,7 +91,7 @@ class _Talk:
                 self._frames += 1
                 self._metrics.count("frames_received_total")
                 if len(self._waiting) < MOST_WAITING:
-                    self._waiting[HEADER.unpack_from(data)[3]] = self._now_s()
+                    self._waiting[HEADER.unpack_from(data)[3]] = time.monotonic()
                     self._metrics.frames_waiting += 1
         elif message["type"] == "websocket.disconnect" and self._code is None:
             self._code, self._client_closed = message.get("code", 1005), True
@@ -140,7 +129,7 @@ class _Talk:
         """A picture is answered; those before it never will be."""
         came_s = self._waiting.get(number)
         if came_s is not None:
-            self._metrics.observe("answer_seconds", self._now_s() - came_s)
+            self._metrics.observe("answer_seconds", time.monotonic() - came_s)
             for passed in [*itertools.takewhile(lambda one: one != number, self._waiting), number]:
                 del self._waiting[passed]
                 self._metrics.frames_waiting -= 1
@@ -153,7 +142,7 @@ class _Talk:
             **self._who,
             "reason": reason,
             "code": self._code,
-            "duration_s": round(self._now_s() - self._since_s, 3),
+            "duration_s": round(time.monotonic() - self._since_s, 3),
             "frames": self._frames,
             "answered": self._answered,
             "dropped": self._dropped,
