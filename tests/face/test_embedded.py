@@ -33,16 +33,14 @@ class Scene:
         self.searches = self.reads = 0
         self.looks: list[SearchView] = []
 
-    def detect(
-        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
-    ) -> list[Detection]:
+    def detect(self, image_rgb: ImageArray, looks: Sequence[SearchView] | None = None) -> list[Detection]:
         self.searches += 1
         self.looks = list(looks or ())
         found = [Detection(box(head), score) for head, score in self.heads.items()]
         return sorted(found, key=lambda detection: -detection.score)
 
-    def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]:
-        return [self.detect(image, max_faces, views(image)) for image in images_rgb]
+    def detect_all(self, images_rgb: Sequence[ImageArray]) -> list[list[Detection]]:
+        return [self.detect(image, views(image)) for image in images_rgb]
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
         self.reads += len(regions)

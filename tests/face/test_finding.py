@@ -42,14 +42,12 @@ class Eye:
         self.calls: list[list[FaceRegion]] = []
         self.looks: list[Sequence[SearchView]] = []
 
-    def detect(
-        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
-    ) -> list[Detection]:
+    def detect(self, image_rgb: ImageArray, looks: Sequence[SearchView] | None = None) -> list[Detection]:
         self.looks.append(looks or ())
         return [Detection(np.array([270, 190, 370, 290], np.float32), 0.9, weak=self.weak)]
 
-    def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]:
-        return [self.detect(image, max_faces, views(image)) for image in images_rgb]
+    def detect_all(self, images_rgb: Sequence[ImageArray]) -> list[list[Detection]]:
+        return [self.detect(image, views(image)) for image in images_rgb]
 
     def read(self, image_rgb: ImageArray, regions: Sequence[FaceRegion]) -> list[FaceReading]:
         self.calls.append(list(regions))

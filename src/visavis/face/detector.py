@@ -36,6 +36,7 @@ TRACE_HEAT, TRACE_LARGEST = 0.05, 0.24
 # Two boxes are one face if they overlap this much, or their centres are this near (in larger sides).
 SAME_BOX = 0.4
 SAME_CENTER = 0.35
+MOST_BOXES = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,14 +94,11 @@ class FaceDetector:
         self.input_px = int(facts["input_px"])
         self.stride_px = int(facts["stride_px"])
 
-    def detect(
-        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
-    ) -> list[Detection]:
-        """Boxes in an image (H, W, 3) uint8, best first.
+    def detect(self, image_rgb: ImageArray, looks: Sequence[SearchView] | None = None) -> list[Detection]:
+        """At most :data:`MOST_BOXES` boxes in an image (H, W, 3) uint8, best first.
 
         Args:
             image_rgb: the image.
-            max_faces: maximum number of boxes.
             looks: the views to use; None uses the whole image at the first scale.
         """
         looks = views(image_rgb)[:1] if looks is None else looks
@@ -111,16 +109,12 @@ class FaceDetector:
                 for view, each in zip(looks, maps, strict=True)
                 for detection in self._peaks(view, *each)
             ]
-        )[:max_faces]
+        )[:MOST_BOXES]
 
-    def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]:
-        """Boxes at both scales in each image (H, W, 3) uint8, best first; the network reads them together.
+    def detect_all(self, images_rgb: Sequence[ImageArray]) -> list[list[Detection]]:
+        """Boxes at both scales in each image, as :meth:`detect` gives them; the network reads them together.
 
         The second scale is used where the whole image has a trace of a small face.
-
-        Args:
-            images_rgb: the images.
-            max_faces: maximum number of boxes in an image.
         """
         wholes = [views(image)[0] for image in images_rgb]
         maps = self._read(list(zip(images_rgb, wholes, strict=True)))
@@ -134,7 +128,7 @@ class FaceDetector:
         maps = self._read([(images_rgb[number], view) for number, view in near])
         for (number, view), each in zip(near, maps, strict=True):
             found[number] += self._peaks(view, *each)
-        return [_each_once(detections)[:max_faces] for detections in found]
+        return [_each_once(detections)[:MOST_BOXES] for detections in found]
 
     def _read(self, looks: Sequence[tuple[ImageArray, SearchView]]) -> list[tuple[FloatArray, ...]]:
         """The network's maps of each view: heat, size, offset and roll."""

@@ -46,11 +46,9 @@ GOOD_SHARE = 0.7
 
 
 class _Detector(Protocol):
-    def detect(
-        self, image_rgb: ImageArray, max_faces: int = 16, looks: Sequence[SearchView] | None = None
-    ) -> list[Detection]: ...
+    def detect(self, image_rgb: ImageArray, looks: Sequence[SearchView] | None = None) -> list[Detection]: ...
 
-    def detect_all(self, images_rgb: Sequence[ImageArray], max_faces: int = 16) -> list[list[Detection]]: ...
+    def detect_all(self, images_rgb: Sequence[ImageArray]) -> list[list[Detection]]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
