@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from visavis.channels import ACTION_UNITS, BLENDSHAPES
 from visavis.errors import InputError
-from visavis.expression.action_units import TABLE, action_units, matrix
+from visavis.expression.action_units import MATRIX, TABLE, action_units
 
 WEIGHTS = arrays(np.float32, 52, elements=st.floats(0, 1, width=32))
 
@@ -26,7 +26,7 @@ def mirrored(weights: np.ndarray) -> np.ndarray:
 def test_the_table_has_one_row_for_each_unit_and_a_source() -> None:
     assert tuple(TABLE) == ACTION_UNITS
     assert all(row.source and 0 <= row.rest < 0.5 for row in TABLE.values())
-    assert matrix().shape == (15, 52)
+    assert MATRIX.shape == (15, 52)
 
 
 @given(WEIGHTS)

@@ -73,8 +73,7 @@ TABLE: dict[str, Row] = {
 }
 
 
-def matrix() -> FloatArray:
-    """(15, 52): the weights of :data:`TABLE`, rows as ACTION_UNITS, columns as BLENDSHAPES."""
+def _matrix() -> FloatArray:
     result = np.zeros((len(ACTION_UNITS), len(BLENDSHAPES)), np.float32)
     for row, name in enumerate(ACTION_UNITS):
         for shape, weight in TABLE[name].terms:
@@ -82,8 +81,10 @@ def matrix() -> FloatArray:
     return result
 
 
-_MATRIX = matrix()
-_REST = np.asarray([TABLE[name].rest for name in ACTION_UNITS], np.float32)
+# (15, 52) the weights of TABLE, rows as ACTION_UNITS, columns as BLENDSHAPES.
+MATRIX = _matrix()
+# (15,) what a relaxed face has of each unit.
+REST = np.asarray([TABLE[name].rest for name in ACTION_UNITS], np.float32)
 _AU6, _AU7, _AU12 = (ACTION_UNITS.index(name) for name in ("AU6", "AU7", "AU12"))
 
 
@@ -101,7 +102,7 @@ def action_units(weights: FloatArray) -> FloatArray:
     Raises:
         InputError: the array has another shape or is not finite.
     """
-    units = (_MATRIX @ as_float32("blendshape weights", weights, (len(BLENDSHAPES),)) - _REST) / (1 - _REST)
+    units = (MATRIX @ as_float32("blendshape weights", weights, (len(BLENDSHAPES),)) - REST) / (1 - REST)
     units = units.clip(0.0, 1.0)
     units[_AU6] = max(units[_AU6], np.sqrt(units[_AU7] * units[_AU12]))
     return units

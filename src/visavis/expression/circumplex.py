@@ -27,7 +27,8 @@ POINTS: dict[str, tuple[float, float]] = {
     # Our own choice, because there is no source: half way from neutral to the mean of anger and disgust.
     "contempt": (-0.28, 0.24),
 }
-_PLANE = np.asarray([POINTS[name] for name in EXPRESSIONS], np.float32)
+# (8, 2) the points in the order of EXPRESSIONS.
+PLANE = np.asarray([POINTS[name] for name in EXPRESSIONS], np.float32)
 
 
 def valence_arousal(probabilities: FloatArray) -> tuple[float, float]:
@@ -42,5 +43,5 @@ def valence_arousal(probabilities: FloatArray) -> tuple[float, float]:
     Raises:
         InputError: the array has another shape or is not finite.
     """
-    valence, arousal = as_float32("expression probabilities", probabilities, (len(EXPRESSIONS),)) @ _PLANE
+    valence, arousal = as_float32("expression probabilities", probabilities, (len(EXPRESSIONS),)) @ PLANE
     return float(valence), float(arousal)

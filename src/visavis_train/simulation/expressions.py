@@ -14,8 +14,8 @@ from types import MappingProxyType
 import numpy as np
 
 from visavis.channels import ACTION_UNITS, BLENDSHAPES, EXPRESSIONS
-from visavis.expression.action_units import TABLE, matrix
-from visavis.expression.circumplex import POINTS
+from visavis.expression.action_units import MATRIX, REST
+from visavis.expression.circumplex import PLANE
 from visavis.types import FloatArray
 
 PROTOTYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -34,9 +34,6 @@ SHARPNESS, NEUTRAL_AT = 14.0, 0.25
 _MEMBERS = np.asarray(
     [[PROTOTYPES.get(name, ()).count(unit) for unit in ACTION_UNITS] for name in EXPRESSIONS], np.float32
 )
-_PLANE = np.asarray([POINTS[name] for name in EXPRESSIONS], np.float32)
-_MATRIX = matrix()
-_REST = np.asarray([TABLE[name].rest for name in ACTION_UNITS], np.float32)
 _SIZES = np.maximum(_MEMBERS.sum(axis=1), 1)
 
 
@@ -56,12 +53,12 @@ def expression_values(face: FloatArray, rest: FloatArray) -> FloatArray:
     scores[:, EXPRESSIONS.index("neutral")] = 0.0
     chances = np.exp(scores - scores.max(axis=1, keepdims=True))
     chances /= chances.sum(axis=1, keepdims=True)
-    return np.concatenate([units, chances @ _PLANE, chances], axis=1).astype(np.float32)
+    return np.concatenate([units, chances @ PLANE, chances], axis=1).astype(np.float32)
 
 
 def units_of(face: FloatArray) -> FloatArray:
     """(T, 15) the action units of faces (T, 58), as in ``visavis.expression.action_units``, all at once."""
-    units = ((face[:, : len(BLENDSHAPES)] @ _MATRIX.T - _REST) / (1 - _REST)).clip(0, 1)
+    units = ((face[:, : len(BLENDSHAPES)] @ MATRIX.T - REST) / (1 - REST)).clip(0, 1)
     six, seven, twelve = (ACTION_UNITS.index(name) for name in ("AU6", "AU7", "AU12"))
     units[:, six] = np.maximum(units[:, six], np.sqrt(units[:, seven] * units[:, twelve]))
     return np.asarray(units, np.float32)
