@@ -25,7 +25,7 @@ from visavis.reaction.gestures import (
     lowered_of,
     smile_of,
 )
-from visavis.reaction.speech import SPEECH_CHANNELS
+from visavis.reaction.voice import SPEAKING
 from visavis.types import FloatArray
 
 # Maximum number of explained listeners.
@@ -45,7 +45,6 @@ DOES = MappingProxyType({SMILE: "smiles", NOD: "nods", BROWS: "raises the brows"
 UNITS = MappingProxyType({SMILE: "weight", NOD: "rad", BROWS: "weight"})
 # The figure stops at this time; a longer one would be unreadable.
 LONGEST_DRAWN_S = 600.0
-_ACTIVITY = SPEECH_CHANNELS.index("speech")
 _STRIP_PX, _GAP_PX, _LEFT_PX, _TOP_PX = 46, 10, 150, 56
 _PX_PER_S = (12.0, 40.0)
 _USUAL_PX = 900
@@ -116,7 +115,7 @@ class Explanation:
         """A description of the speaker's face or speech in a block; empty if there is nothing to say."""
         if how == FACE:
             return self._shown(block)
-        active = self.speech[block.start : block.end, _ACTIVITY]
+        active = self.speech[block.start : block.end, SPEAKING]
         if np.isnan(active).all():
             return "is not heard"
         first, last = active[0] > 0.5, active[-1] > 0.5
@@ -191,7 +190,7 @@ class _Figure:
 
     def draw(self) -> str:
         told = self._told
-        places = {SPEECH: self._strip("speaker: speech", told.speech[:, _ACTIVITY], 1.0)}
+        places = {SPEECH: self._strip("speaker: speech", told.speech[:, SPEAKING], 1.0)}
         places[FACE] = self._strip("speaker: smile", smile_of(told.face), _LEAST_SHOWN[SMILE])
         for number, (face, gestures) in enumerate(zip(told.reaction.face, told.gestures, strict=False)):
             who = f"listener {number + 1}"

@@ -16,6 +16,7 @@ import numpy as np
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS, SpeechReader
 from visavis.reaction.style import Style
+from visavis.reaction.voice import SPEAKING
 from visavis.track import NO_FACE
 from visavis.types import AudioChunk, FaceState, FloatArray
 
@@ -34,7 +35,6 @@ LONGEST_SILENCE_S = 10.0
 # Smallest voice activity of a frame with speech.
 SPOKEN = 0.5
 _SILENT = np.full(len(SPEECH_CHANNELS), np.nan, np.float32)
-_ACTIVITY = SPEECH_CHANNELS.index("speech")
 # Times of pictures are rounded, to milliseconds or less.
 ROUNDING_S = 1e-3
 _log = logging.getLogger(__name__)
@@ -174,8 +174,8 @@ class LiveListener:
         end_s = (frame + 1) / FRAME_RATE_HZ
         face = self._face if end_s - self._face_s <= HELD_FACE_S else NO_FACE
         speech = self._speech_of(frame)
-        self.hears = bool(np.isfinite(speech[_ACTIVITY]))
-        if speech[_ACTIVITY] > SPOKEN:
+        self.hears = bool(np.isfinite(speech[SPEAKING]))
+        if speech[SPEAKING] > SPOKEN:
             self._somebody_s = end_s
         tokens = self._stream.step(face, speech)
         self.on_frame(int(tokens[0]))

@@ -23,6 +23,8 @@ SPEECH_CHANNELS: tuple[str, ...] = (
     "voiced",
     "speech",
 )
+# The channel that tells whether somebody speaks.
+SPEAKING = SPEECH_CHANNELS.index("speech")
 # Level of speech that is assumed before any speech: the usual level of telephony, -26 dB.
 FIRST_LEVEL_DB = -26.0
 LEVEL_TIME_S = 10.0

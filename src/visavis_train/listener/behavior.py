@@ -23,6 +23,7 @@ from visavis.reaction.gestures import BROWS, NOD, SMILE, find_gestures, smile_of
 from visavis.reaction.listener import ListenerModel
 from visavis.reaction.predictor import Predictor
 from visavis.reaction.speech import FRAME_RATE_HZ, SPEECH_CHANNELS
+from visavis.reaction.voice import SPEAKING
 from visavis.types import BoolArray, FloatArray
 from visavis_train.data.conversation_pack import ListeningPack, PersonClip, load_listening
 from visavis_train.listener.config import ListenerExperiment
@@ -40,7 +41,6 @@ AFTER_PAUSE_S = (0.2, 1.2)
 STRANGERS = 3
 MOUTH_RANGE = (0.05, 0.95)
 GUIDANCE = (1.0, 1.5)
-_ACTIVITY = SPEECH_CHANNELS.index("speech")
 Tracks = Sequence[FloatArray]
 
 
@@ -83,7 +83,7 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
     """Counts in the faces (T, 58) of one clip's listeners."""
     silence = np.zeros((len(speaker), len(SPEECH_CHANNELS)), np.float32)
     speech = silence if speaker.speech is None else speaker.speech.astype(np.float32)
-    pause = after_pauses(speech[:, _ACTIVITY])
+    pause = after_pauses(speech[:, SPEAKING])
     found = [find_gestures(track) for track in tracks]
     every = [gesture for gestures in found for gesture in gestures]
     nods = [pause[gesture.start] for gesture in every if gesture.kind == NOD]
