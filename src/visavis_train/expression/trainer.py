@@ -137,7 +137,7 @@ class ExpressionTrainer:
         states = [int(rng.integers(2**63)) for _ in range(2)]
         batches = self._batches(torch.from_numpy(self._order(rng)).to(self.images.device))
         # The same for all processes: each step takes as long as its slowest process.
-        rates = [float(rate) for rate in rng.choice(self.how.keep_rates or (1.0,), len(batches))]
+        rates = rng.choice(self.how.keep_rates, len(batches)).tolist() if self.how.keep_rates else []
         if process := self.accelerator.process_index:  # Other processes have their own draws.
             rng = np.random.default_rng((self.experiment.seed, self.epoch, process))
             states = [int(rng.integers(2**63)) for _ in range(2)]
@@ -147,7 +147,7 @@ class ExpressionTrainer:
         start_s, total = time.perf_counter(), torch.zeros((), device=self.images.device)
         with watch(f"epoch {self.epoch + 1}/{self.how.epochs}", len(batches)) as advance:
             for number, rows in enumerate(batches):
-                if self.how.keep_rates and isinstance(self.network, SparseNet):
+                if rates and isinstance(self.network, SparseNet):
                     self.network.sampled_rate = rates[number]
                 rate = self.how.rate(self.epoch * len(batches) + number, self.how.epochs * len(batches))
                 for group in self.optimizer.param_groups:

@@ -61,8 +61,8 @@ def listener_tables(result: Mapping[str, Any]) -> list[str]:
         "",
         "Multiply-accumulates of matrix products per second of stream, in the listeners' networks without "
         "tokenizer and speech features. *Re-encoded* is the method of the published code: every frame is a "
-        "position, and the whole context is encoded again for each patch. A guided listener counts twice: with "
-        "the speaker and without.",
+        "position, and the whole context is encoded again for each patch. A guided listener counts twice: "
+        "with the speaker and without.",
         "",
         "| network | parameters | cached context, per second | re-encoded, per second |",
         "|---|---|---|---|",

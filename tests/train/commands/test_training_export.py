@@ -81,5 +81,5 @@ def test_an_embedded_network_needs_its_experiment(
     monkeypatch.chdir(tmp_path)
     told = visavis.error("export", "expression_sparse", "--out", "a.onnx")
     assert (
-        "expression_sparse: its experiment experiments/fer_sparse_taught.toml is not here; run this at" in told
+        "expression_sparse: its experiment experiments/fer_sparse_taught.toml is not here; run this" in told
     )
