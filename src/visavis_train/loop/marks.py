@@ -62,7 +62,7 @@ def write_results(
     """Write JSON values into a file, and lines into a page; see :func:`write_between`.
 
     Raises:
-        InputError: the page cannot be read or written, or lacks these marks; then no file is written.
+        InputError: the page cannot be read or written, or lacks these marks; the values are written before.
     """
-    write_between(page, marks, lines)
     write_json(results, values, allow_nan=False)
+    write_between(page, marks, lines)

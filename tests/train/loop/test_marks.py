@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from visavis.errors import InputError
 from visavis_train.expression import sweep
 from visavis_train.expression.sparsity import dropped_tokens, keep_rates, kept_tokens
 from visavis_train.listener import behavior, report
-from visavis_train.loop.marks import write_between
+from visavis_train.loop.marks import write_between, write_results
 from visavis_train.tokenizer import ablation
 
 ROOT = Path(__file__).parents[3]
@@ -49,3 +50,11 @@ def test_marks_must_stand_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="once"):
         write_between(page, ("<!-- a -->", "<!-- b -->"), ["x"])
     assert page.read_text() == "nothing"
+
+
+def test_values_are_kept_although_the_page_lacks_the_marks(tmp_path: Path) -> None:
+    page, results = tmp_path / "page.md", tmp_path / "r.json"
+    page.write_text("nothing")
+    with pytest.raises(InputError, match="expected the marks"):
+        write_results(results, {"hours": 3}, page, ("<!-- a -->", "<!-- b -->"), ["x"])
+    assert json.loads(results.read_text()) == {"hours": 3}
