@@ -160,6 +160,8 @@ class Experiment(Settings):
         init: initial weights: a checkpoint of the same network, such as another run's ``best.safetensors`` or
             the pretraining task's ``network.safetensors``; its ONNX file, not quantised; or the name of an
             embedded one, such as ``expression``. "" is none.
+        init_stem: the first convolutions of a ``sparse`` network whose ``stem`` has three numbers, unless
+            ``init`` is given: the run folder of a ``vgg`` network, or the name of an embedded one.
         init_deeper: ``init`` may have more layers than this network; the network starts from the first ones.
         half_weights: store the large weights of ``expression.onnx`` in 16 bits: half the bytes, equal speed.
         also_trained_on: training data other than FER-2013 and their terms, in words, for the card and for the
@@ -177,6 +179,7 @@ class Experiment(Settings):
     threads: int = Field(default=2, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     init: Annotated[Path | None, BeforeValidator(lambda init: None if init == "" else init)] = None
+    init_stem: Path | None = None
     init_deeper: bool = False
     half_weights: bool = False
     also_trained_on: str = ""
@@ -221,6 +224,8 @@ class Experiment(Settings):
                 "training.keep_rates needs model.kind sparse, model.pruning.method cls, queries kept, and a "
                 "keep_rate below 1 in one layer"
             )
+        if self.init_stem and not isinstance(self.model, SparseConfig):
+            raise ValueError("init_stem needs model.kind sparse")
         if self.training.sam_rho > 0 and self.mixed_precision == "fp16":
             raise ValueError("training.sam_rho does not go with fp16: take bf16, or sam_rho = 0")
         return self

@@ -20,6 +20,7 @@ from visavis_train.expression.config import Experiment
 from visavis_train.expression.init import start
 from visavis_train.expression.models.factory import ModelConfig, build_model
 from visavis_train.expression.models.heads import ExpressionNet, Reading
+from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.release import export_network
 from visavis_train.loop.checkpoint import BEST, load_checkpoint
 from visavis_train.loop.experiment import checked, load_experiment
@@ -81,6 +82,24 @@ def _embedded(name: str) -> tuple[ExpressionNet, int]:
     side_px = experiment.reading.face_px
     start(network, experiment, torch.randint(0, 256, (256, 1, side_px, side_px), dtype=torch.uint8))
     return network.eval(), experiment.model.image_px
+
+
+def start_stem(network: SparseNet, experiment: Experiment) -> None:
+    """Start the stem from the network of ``experiment.init_stem``, if it is given without ``init``.
+
+    Raises:
+        InputError: see :func:`load_run`; or the networks do not fit.
+    """
+    folder = experiment.init_stem
+    if folder is None or experiment.init is not None:
+        return
+    other, _ = load_run(folder)
+    try:
+        if other.reading != experiment.reading:
+            raise ValueError("was trained with another [reading]")
+        network.start_stem(other)
+    except ValueError as error:
+        raise InputError(f"init_stem {folder}: {error}") from error
 
 
 def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:

@@ -31,6 +31,7 @@ from visavis_train.expression.init import start
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.release import Scores, gray_pixels
+from visavis_train.expression.run_folder import start_stem
 from visavis_train.expression.targets import soft_targets
 from visavis_train.expression.teachers import ConsistentTeachers
 from visavis_train.loop.checkpoint import load_checkpoint, save_checkpoint
@@ -114,6 +115,8 @@ class ExpressionTrainer:
         self.mix = Mixing(self.how.mixup, self.how.cutmix)
         self.network = build_model(experiment.model, experiment.reading, download=fresh)
         if fresh:
+            if isinstance(self.network, SparseNet):
+                start_stem(self.network, experiment)
             start(self.network, experiment, self.images[: len(data)])
         channels_last(self.network)
         self.network.to(device)

@@ -164,6 +164,36 @@ def test_a_network_may_start_from_the_first_layers_of_a_deeper_one(toml: Path, t
     assert torch.equal(started.state_dict()["positions"], load_file(path)["model/positions"])
 
 
+def test_a_sparse_network_may_start_from_the_first_convolutions_of_a_vgg(toml: Path, tmp_path: Path) -> None:
+    plain = ["training.image_px_schedule=[]", "training.epochs=1"]
+    out = train_expression(load_experiment(toml, Experiment, [KINDS["vgg"], *plain]))
+    begun = [KINDS["sparse"].replace("[8, 16]", "[8, 16, 16]"), *plain, f"init_stem={out}"]
+    experiment = load_experiment(toml, Experiment, [*begun, f"out={tmp_path / 'begun'}"])
+    data = experiment_faces(experiment).training
+    network = ExpressionTrainer(experiment, data).network
+    convolutions = 3 * 2
+    stored = load_file(out / "best.safetensors")
+    own = network.get_submodule("stem")[:-1].state_dict()  # type: ignore[index]
+    assert sum(key.endswith("conv.weight") for key in own) == convolutions
+    for key, value in own.items():
+        assert torch.equal(value, stored[f"model/stages.{key}"]), key
+    # The trained network is read back from its run, without the other one.
+    best = train_expression(experiment) / "best.safetensors"
+    again = load_experiment(toml, Experiment, [*begun, "init_stem=nowhere", f"init={best}"])
+    started = ExpressionTrainer(again, data).network.state_dict()
+    assert torch.equal(started["stem.0.conv.weight"], load_file(best)["model/stem.0.conv.weight"])
+    for change, found in (
+        ("model.stem=[8, 16, 24]", r"init_stem .*run: its first convolutions are not a stem \[8, 16, 24\]"),
+        ("model.stem=[8, 16]", "with three"),
+        ("reading.pixels=unit", "another"),
+        ("init_stem=nowhere", "nowhere"),
+    ):
+        with pytest.raises(InputError, match=found):
+            ExpressionTrainer(load_experiment(toml, Experiment, [*begun, change]), data)
+    with pytest.raises(InputError, match=r"init_stem needs model\.kind sparse"):
+        load_experiment(toml, Experiment, [KINDS["vgg"], *plain, f"init_stem={out}"])
+
+
 def test_a_loss_that_leaves_the_numbers_ends_the_run(toml: Path) -> None:
     experiment = load_experiment(
         toml, Experiment, ["training.learning_rate=1e30", "training.warmup=0", "training.optimizer=sgd"]

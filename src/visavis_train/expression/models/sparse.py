@@ -30,6 +30,7 @@ from visavis_train.expression.models.pruning import (
     gather,
     take_tokens,
 )
+from visavis_train.expression.models.vgg import VggNet, plain_stages
 from visavis_train.layers.transformer import TransformerLayer
 from visavis_train.loop.experiment import Settings
 
@@ -43,8 +44,9 @@ class SparseConfig(Settings):
     Attributes:
         kind: which network this is.
         image_px: side of the input at run time; a multiple of 4: there is a token for every 4x4 pixels.
-        stem: channels at 1/2 and 1/4 of the side.
-        blocks: residual blocks at 1/2 and 1/4.
+        stem: channels at 1/2 and 1/4 of the side; or three numbers, at 1/1, 1/2 and 1/4: VGG's first stages
+            of two convolutions, for ``init_stem``.
+        blocks: residual blocks at 1/2 and 1/4, with a stem of two numbers.
         width: channels of a token; a multiple of ``heads``.
         layers: transformer layers.
         heads: attention heads.
@@ -55,7 +57,7 @@ class SparseConfig(Settings):
 
     kind: Literal["sparse"] = "sparse"
     image_px: int = Field(default=48, ge=8, multiple_of=DOWNSAMPLING)
-    stem: tuple[int, int] = (16, 40)
+    stem: tuple[int, int] | tuple[int, int, int] = (16, 40)
     blocks: tuple[int, int] = (1, 1)
     width: int = Field(default=96, ge=1)
     layers: int = Field(default=6, ge=1)
@@ -76,6 +78,8 @@ class SparseConfig(Settings):
             raise ValueError(
                 f"stem {list(self.stem)} must be 1 or more, and blocks {list(self.blocks)} 0 or more"
             )
+        if len(self.stem) == 3 and self.blocks != (1, 1):
+            raise ValueError("blocks are of a stem of two numbers; leave them out")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of heads, {self.heads}")
         self.pruning.require_depth(self.layers)
@@ -88,6 +92,21 @@ class SparseConfig(Settings):
     def macs_equation_4(self) -> int:
         """Multiply-accumulates of the transformer's layers for one face, by the paper's formula."""
         return transformer_macs(self.counts(), self.width, self.mlp_ratio)
+
+
+def _stem(config: SparseConfig) -> list[nn.Module]:
+    if len(config.stem) == 3:
+        return plain_stages(config.stem, convolutions=2)
+    half, quarter = config.stem
+    return [
+        nn.PixelUnshuffle(2),  # As in HybridNet: four pixels become four channels.
+        Conv(4, half),
+        nn.ReLU(),
+        *[ResidualBlock(half) for _ in range(config.blocks[0])],
+        Conv(half, quarter, stride=2),
+        nn.ReLU(),
+        *[ResidualBlock(quarter) for _ in range(config.blocks[1])],
+    ]
 
 
 class SparseLayer(TransformerLayer):
@@ -211,19 +230,9 @@ class SparseNet(ExpressionNet):
 
     def __init__(self, config: SparseConfig) -> None:
         super().__init__()
-        half, quarter = config.stem
         self.config = config
         self.grid = config.image_px // DOWNSAMPLING
-        self.stem = nn.Sequential(
-            nn.PixelUnshuffle(2),  # As in HybridNet: four pixels become four channels.
-            Conv(4, half),
-            nn.ReLU(),
-            *[ResidualBlock(half) for _ in range(config.blocks[0])],
-            Conv(half, quarter, stride=2),
-            nn.ReLU(),
-            *[ResidualBlock(quarter) for _ in range(config.blocks[1])],
-            nn.Conv2d(quarter, config.width, 1),
-        )
+        self.stem = nn.Sequential(*_stem(config), nn.Conv2d(config.stem[-1], config.width, 1))
         self.positions = grid_positions(config.width, self.grid)
         self.cls = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
         rates = config.pruning.rates
@@ -234,6 +243,22 @@ class SparseNet(ExpressionNet):
         self.add_heads(config.width, config.dropout)
         # The keep rate of the next batch, for training at many keep rates; None for the configured ones.
         self.sampled_rate: float | None = None
+
+    def start_stem(self, other: nn.Module) -> None:
+        """Copy the first convolutions of a :class:`VggNet` into the stem.
+
+        Raises:
+            ValueError: the other network is of another kind, or its widths differ.
+        """
+        own = self.stem[:-1]
+        theirs = other.stages[: len(own)] if isinstance(other, VggNet) else nn.Sequential()
+        try:
+            own.load_state_dict(theirs.state_dict())
+        except RuntimeError:
+            raise ValueError(
+                f"its first convolutions are not a stem {list(self.config.stem)}; expected a vgg network that "
+                "begins with these widths, and model.stem with three"
+            ) from None
 
     @property
     def pruning(self) -> PruningConfig:

@@ -8,6 +8,7 @@ nearly all of the parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -51,18 +52,23 @@ class VggConfig(Settings):
         return self
 
 
+def plain_stages(widths: Sequence[int], convolutions: int) -> list[nn.Module]:
+    """The layers of VGG's stages for grey pictures, with max-pooling between them."""
+    parts: list[nn.Module] = []
+    for inputs, width in pairwise((1, *widths)):
+        if parts:
+            parts.append(nn.MaxPool2d(2))
+        for number in range(convolutions):
+            parts += [Conv(width if number else inputs, width), nn.ReLU()]
+    return parts
+
+
 class VggNet(ExpressionNet):
     """The network of :class:`VggConfig`."""
 
     def __init__(self, config: VggConfig) -> None:
         super().__init__()
-        parts: list[nn.Module] = []
-        for inputs, width in pairwise((1, *config.widths)):
-            if parts:
-                parts.append(nn.MaxPool2d(2))
-            for number in range(config.convolutions):
-                parts += [Conv(width if number else inputs, width), nn.ReLU()]
-        self.stages = nn.Sequential(*parts)
+        self.stages = nn.Sequential(*plain_stages(config.widths, config.convolutions))
         self.add_heads(config.widths[-1], config.dropout)
 
     def features(self, x: Tensor) -> Tensor:

@@ -93,6 +93,7 @@ def test_other_sides_are_read(kind: str, sides: tuple[int, ...]) -> None:
         ({"blocks": [1, -1]}, "expected 0 or more"),
         ({"image_px": 50}, "multiple of 8"),
         ({"kind": "vgg", "image_px": 52}, "image_px is 52; 4 stages need a multiple of 8"),
+        ({"kind": "sparse", "stem": [8, 8, 8], "blocks": [0, 1]}, "blocks are of a stem of two numbers"),
         ({"kind": "vgg", "widths": [0]}, "expected 1 or more"),
         ({"kind": "timm"}, "Field required"),
     ],
