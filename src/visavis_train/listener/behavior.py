@@ -1,7 +1,8 @@
 """Comparison of a trained listener's behaviour with the people that it learnt from.
 
 Bits hardly distinguish listeners from deaf ones, as a nod is a few frames. So gestures are counted, after
-the speaker's pauses and elsewhere, and smiles are compared with the smiles of the speaker and of strangers.
+the speaker's pauses and elsewhere, and smiles, lids and mouths are compared with those of the speaker and of
+strangers.
 ``visavis lab behavior`` writes ``benchmarks/results/listener_behavior.json`` and the text between the
 marks of ``docs/models/listener.md``.
 """
@@ -31,7 +32,7 @@ from visavis_train.listener.release import LISTENER_FILE
 from visavis_train.listener.tokens import TokenVocabulary, as_shown
 from visavis_train.onnx.export import current_commit
 from visavis_train.simulation.mouth import opening
-from visavis_train.simulation.statistics import count_blinks
+from visavis_train.simulation.statistics import count_blinks, lids_of
 
 RESULTS = Path("benchmarks/results/listener_behavior.json")
 PAGE = Path("docs/models/listener.md")
@@ -52,7 +53,8 @@ class Count(NamedTuple):
         frames_after, frames_elsewhere: frames in which these nods could begin.
         smiles, brows, blinks: numbers of gestures.
         mouth: how far the mouth opens, from the 5th to the 95th percentile of a listener's frames.
-        with_speaker, with_strangers: largest correlations of the smile with the speaker's, and with others'.
+        smile_with_speaker, ...: largest correlations with the speaker's smile, lids and mouth, and with
+            others'.
         tracks: number of listeners.
     """
 
@@ -64,8 +66,12 @@ class Count(NamedTuple):
     brows: float
     blinks: float
     mouth: float
-    with_speaker: float
-    with_strangers: float
+    smile_with_speaker: float
+    smile_with_strangers: float
+    lids_with_speaker: float
+    lids_with_strangers: float
+    mouth_with_speaker: float
+    mouth_with_strangers: float
     tracks: float
 
 
@@ -87,7 +93,6 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
     found = [find_gestures(track) for track in tracks]
     every = [gesture for gestures in found for gesture in gestures]
     nods = [pause[gesture.start] for gesture in every if gesture.kind == NOD]
-    smiles = [smile_of(track) for track in tracks]
     faces = (track[np.isfinite(track).all(axis=1)] for track in tracks)
     known = [face for face in faces if len(face)]
     return Count(
@@ -99,16 +104,19 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
         sum(gesture.kind == BROWS for gesture in every),
         sum(map(count_blinks, known)),
         float(sum(np.ptp(np.quantile(opening(track), MOUTH_RANGE)) for track in known)),
-        sum(_together(smile, speaker) for smile in smiles),
-        float(sum(np.mean([_together(smile, other) for other in strangers]) for smile in smiles)),
+        *(
+            float(sum(np.mean([_together(read, track, other) for other in others]) for track in tracks))
+            for read in (smile_of, lids_of, opening)
+            for others in ([speaker], strangers)
+        ),
         len(tracks),
     )
 
 
-def _together(smile: FloatArray, other: PersonClip) -> float:
-    length = min(len(smile), len(other))
-    theirs = smile_of(other.face[:length].astype(np.float32))
-    return float(peak_r(smile[:length], theirs, round(PEAK_WITHIN_S * FRAME_RATE_HZ)))
+def _together(read: Callable[[FloatArray], FloatArray], track: FloatArray, other: PersonClip) -> float:
+    length = min(len(track), len(other))
+    theirs = read(other.face[:length].astype(np.float32))
+    return float(peak_r(read(track[:length]), theirs, round(PEAK_WITHIN_S * FRAME_RATE_HZ)))
 
 
 def behavior_summary(counts: Sequence[Count]) -> dict[str, list[float]]:
@@ -133,8 +141,11 @@ def _figures(sums: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
         "raised_brows_per_minute": total.brows / frames * a_minute,
         "blinks_per_minute": total.blinks / frames * a_minute,
         "mouth_range": total.mouth / total.tracks,
-        "smile_with_speaker_r": total.with_speaker / total.tracks,
-        "smile_with_strangers_r": total.with_strangers / total.tracks,
+        **{
+            f"{name}_r": figure / total.tracks
+            for name, figure in total._asdict().items()
+            if "_with_" in name
+        },
     }
 
 
@@ -218,6 +229,10 @@ COLUMNS: Mapping[str, str] = {
     "mouth_range": "range of the mouth",
     "smile_with_speaker_r": "smile with the speaker's, r",
     "smile_with_strangers_r": "smile with strangers', r",
+    "lids_with_speaker_r": "lids with the speaker's, r",
+    "lids_with_strangers_r": "lids with strangers', r",
+    "mouth_with_speaker_r": "mouth with the speaker's, r",
+    "mouth_with_strangers_r": "mouth with strangers', r",
 }
 
 

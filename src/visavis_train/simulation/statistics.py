@@ -88,9 +88,15 @@ def count_nods(pitch: FloatArray, fps: float) -> int:
     return count
 
 
+def lids_of(face: FloatArray) -> FloatArray:
+    """The mean weight (T,) of both lids from (T, 58)."""
+    lids: FloatArray = face[:, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]].mean(axis=1)
+    return lids
+
+
 def count_blinks(face: FloatArray) -> int:
     """Rises of the lids by :data:`LID_RISE` over their median."""
-    lids = face[:, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]].mean(axis=1)
+    lids = lids_of(face)
     shut = lids > np.median(lids) + LID_RISE
     return int((shut[1:] & ~shut[:-1]).sum())
 

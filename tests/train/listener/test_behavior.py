@@ -51,8 +51,9 @@ def test_smiles_are_compared_with_the_speaker_and_with_strangers() -> None:
     other = speaker([20, 400], [])
     found = behavior.count([track(nods=[], smiles=[125, 315])], speaker([100, 290], []), [other])
     assert found.smiles == 2
-    assert found.with_speaker == pytest.approx(1, abs=0.01)
-    assert found.with_strangers < 0.3
+    assert found.smile_with_speaker == pytest.approx(1, abs=0.01)
+    assert found.smile_with_strangers < 0.3
+    assert found.lids_with_speaker == found.mouth_with_speaker == 0  # They do not move.
 
 
 def test_blinks_and_the_range_of_the_mouth_are_measured() -> None:
@@ -65,6 +66,14 @@ def test_blinks_and_the_range_of_the_mouth_are_measured() -> None:
     figures = behavior.behavior_summary([found])
     assert figures["blinks_per_minute"][0] == pytest.approx(3 / (2 * FRAMES) * 1500)
     assert figures["mouth_range"][0] == pytest.approx((0 + 0.4) / 2)
+    talker = speaker([], [])
+    for start in (110, 210, 310):
+        talker.face[start : start + 3, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]] = 0.6
+    talker.face[10:260, FACE_INDEX["jawOpen"]] = 0.4
+    together = behavior.behavior_summary([behavior.count([lively[:400]], talker, [speaker([], [])])])
+    assert together["lids_with_speaker_r"][0] == pytest.approx(1, abs=0.01)
+    assert together["mouth_with_speaker_r"][0] == pytest.approx(1, abs=0.03)
+    assert together["lids_with_strangers_r"][0] == together["mouth_with_strangers_r"][0] == 0
 
 
 def test_intervals_are_over_clips() -> None:
