@@ -142,9 +142,7 @@ def _figures(sums: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
         "blinks_per_minute": total.blinks / frames * a_minute,
         "mouth_range": total.mouth / total.tracks,
         **{
-            f"{name}_r": figure / total.tracks
-            for name, figure in total._asdict().items()
-            if "_with_" in name
+            f"{name}_r": figure / total.tracks for name, figure in total._asdict().items() if "_with_" in name
         },
     }
 

@@ -256,8 +256,8 @@ class SparseNet(ExpressionNet):
             own.load_state_dict(theirs.state_dict())
         except RuntimeError:
             raise ValueError(
-                f"its first convolutions are not a stem {list(self.config.stem)}; expected a vgg network that "
-                "begins with these widths, and model.stem with three"
+                f"its first convolutions are not a stem {list(self.config.stem)}; expected a vgg network "
+                "that begins with these widths, and model.stem with three"
             ) from None
 
     @property
