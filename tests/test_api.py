@@ -167,7 +167,7 @@ def test_react_says_which_option_is_wrong(tmp_path: Path, options: dict[str, Any
         visavis.react(person, **{"listener": tiny_listener.listener(tmp_path), **options})
     with pytest.raises(visavis.VisavisError, match="expected the path of a file, as text or Path; found int"):
         person.to_csv(3)  # type: ignore[arg-type]
-    with pytest.raises(visavis.VisavisError, match=r"t.parquet: save writes .npz or .csv; use to_parquet"):
+    with pytest.raises(visavis.VisavisError, match=r"t.parquet: save writes .npz or .csv; to_csv and"):
         person.save(tmp_path / "t.parquet")
 
 
@@ -191,7 +191,7 @@ def test_a_style_may_be_a_text(tmp_path: Path) -> None:
         ({"recogniser": "sparse"}, "record has no option recogniser; did you mean recognizer?"),
         ({"vidio": "v.mp4"}, "record has no option vidio; did you mean video?"),
         ({"recognizer": 5}, "recognizer is 5; expected dense, sparse, a file NET.onnx, or None"),
-        ({"recognizer": Path("none.onnx")}, "none.onnx: cannot be read"),
+        ({"recognizer": Path("none.onnx")}, "none.onnx: no such file or folder; expected an ONNX file"),
         (
             {"tracker": 3, "recognizer": None},
             "tracker is 3; expected one of visavis, mediapipe, or a Tracker",
@@ -224,3 +224,10 @@ def test_watch_says_which_option_is_wrong() -> None:
             visavis.VisavisError, match=f"max_faces is {wrong}; expected a whole number from 1"
         ):
             visavis.Pipeline(max_faces=wrong)  # type: ignore[arg-type]
+
+
+def test_arguments_of_another_kind_are_told() -> None:
+    with pytest.raises(visavis.VisavisError, match="3 is no address; expected text such as vmc"):
+        visavis.outputs.open_output(3)  # type: ignore[arg-type]
+    with pytest.raises(visavis.VisavisError, match="a pose is NoneType; expected an AvatarPose"):
+        visavis.Puppet.load().draw(None)  # type: ignore[arg-type]

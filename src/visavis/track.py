@@ -169,10 +169,10 @@ class Track:
         rows for frames without a face, because Unreal's importer stops at a row without numbers.
 
         Raises:
-            InputError: the file cannot be written, or its name ends in ``.parquet``.
+            InputError: the file cannot be written, or its name has another ending.
         """
-        if as_path(path).suffix.lower() == ".parquet":
-            raise InputError(f"{path}: save writes .npz or .csv; use to_parquet")
+        if as_path(path).suffix.lower() not in (".npz", ".csv"):
+            raise InputError(f"{path}: save writes .npz or .csv; to_csv and to_parquet write tables")
         if is_recording(path):
             live_link.write_csv(path, self.time_s[self.found], self.face[self.found])
             return

@@ -46,6 +46,7 @@ def put(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (put("version", value=True), "version True; expected 1"),
         (put("version", value=1.0), "version 1.0; expected 1"),
         (put("version", value="9" * 5000), "9...9"),
+        (lambda found: found.pop("version"), "is no profile: it has no version; name a profile"),
         (lambda found: found.pop("reach"), "expected version, weights"),
         (put("more", value=1), "expected version, weights"),
         (lambda found: found["reach"].pop("smile"), "reach of a profile"),

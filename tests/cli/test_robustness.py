@@ -89,7 +89,7 @@ def test_text_is_a_table_with_a_row_for_each(
         (["--plot", "r.png"], "r.png: figures are SVG files; choose a name that ends in .svg"),
         (["--limit", "0"], "Invalid value for '--limit'"),
         (["--seed", "-1"], "Invalid value for '--seed'"),
-        (["--model", "none.onnx"], "none.onnx: cannot be read"),
+        (["--model", "none.onnx"], "none.onnx: no such file or folder"),
         (["--model", "hybrid"], "--model hybrid: no recogniser of that name; expected dense or sparse"),
         (["--keep", "0.3"], "a keep rate is for a recogniser that drops tokens"),
         (["--labels", "ferplus"], "no FER+ votes here"),

@@ -133,9 +133,12 @@ def test_the_official_names_may_be_the_folders(tmp_path: Path) -> None:
     assert (found.read().split, found.training_split) == ("PublicTest", "Training")
 
 
-def test_without_official_names_the_folder_test_is_meant(tmp_path: Path) -> None:
-    found = fer2013_folders.find_fer2013_folders(kaggle(tmp_path, {"test": "im", "train": "im"}))
-    assert found.splits == ("test", "train")
+def test_pictures_of_its_size_and_words_without_official_names_are_ones_own(tmp_path: Path) -> None:
+    # FER-2013's repeats are always kept; one's own in two splits are refused.
+    kaggle(tmp_path, {"test": "im", "train": "im"})
+    assert fer2013_folders.find_fer2013_folders(tmp_path) is None
+    found = image_folder.find_image_folder(tmp_path)
+    assert set(found.splits) == {"test", "train"}
     assert found.read().split == "test"
 
 

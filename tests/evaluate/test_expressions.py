@@ -185,7 +185,7 @@ def test_a_network_of_many_ends_is_named_in_short(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.onnx: cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"none\.onnx: no such file or folder"):
         Model.load(tmp_path / "none.onnx")
 
 

@@ -1,4 +1,4 @@
-"""The page's follower, run by Node: it reaches its target, never overshoots, and lives when alone."""
+"""The page's follower and timeline, run by Node: the target is reached, nothing jumps, shares are counted."""
 
 from __future__ import annotations
 
@@ -67,3 +67,15 @@ def test_percentiles() -> None:
         for (let i = 1; i <= 250; i += 1) p.add(i);
         console.log(JSON.stringify(p.at(0, 0.5, 0.95)));""",
     ) == [151, 201, 246]
+
+
+def test_the_timeline_counts_how_often_an_expression_was_the_strongest() -> None:
+    told = in_node(
+        "timeline.js",
+        "Timeline",
+        """const t = new Timeline({ getContext() {} }, {});
+        t.name(["happy", "sad"]);
+        [0.9, 0.8, 0.6, 0.1].forEach((happy, i) => t.add(i, { expressions: [happy, 1 - happy] }));
+        console.log(JSON.stringify(t.summary()));""",
+    )
+    assert told == "Most often happy (75 %)"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.page_host import Host, in_browser, until, wait_for_moments
+from support.sounds import write_wav
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = in_browser
@@ -102,6 +103,21 @@ def test_a_video_file_without_a_face(page: Any, dark_clip: Path) -> None:
     page.set_input_files("#file", dark_clip)
     wait_for_moments(page, 3)
     playwright.expect(page.locator("#hint")).to_contain_text("No face in view")
+
+
+def test_files_without_a_picture_are_told_apart(page: Any, tmp_path: Path) -> None:
+    write_wav(tmp_path / "talk.wav", bytes(32000))
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no video")
+    for name, told in (("talk.wav", "only sound"), ("empty.mp4", "is empty"), ("text.mp4", "its format")):
+        page.set_input_files("#file", tmp_path / name)
+        playwright.expect(page.locator("#problem-text")).to_contain_text(told)
+
+
+def test_the_bars_are_seen_on_a_narrow_page(page: Any) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.locator(".bar-track").first.bounding_box()["width"] > 60
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 @pytest.mark.parametrize(

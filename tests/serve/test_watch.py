@@ -43,8 +43,12 @@ def test_a_viewer_page_follows_without_a_camera(page: Any, host: Host) -> None:
     assert viewer.evaluate("document.querySelectorAll('video').length") == 0
     playwright.expect(viewer.locator("#problem")).to_be_hidden()
 
+    errors: list[Any] = []
+    viewer.on("pageerror", lambda error: errors.append(error))
     viewer.goto(host.url + "watch?session=short")
     playwright.expect(viewer.locator("#problem")).to_contain_text("16 to 64 letters")
+    viewer.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert errors == []  # The server's error is no pose to draw.
     until(page, "visavisStats.server === 'open'")
     strangers.close()
 

@@ -100,6 +100,8 @@ class Profile:
             raise InputError(
                 f"{path}: is no profile: expected an object; found {json_type(found)}; name a profile"
             )
+        if "version" not in found:
+            raise InputError(f"{path}: is no profile: it has no version; name a profile")
         try:
             return cls._of(found)
         except InputError as error:

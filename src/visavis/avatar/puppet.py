@@ -77,7 +77,7 @@ class Puppet:
             (size_px, size_px, 3) uint8 RGB.
 
         Raises:
-            InputError: the background has another shape, or the size is below 16.
+            InputError: the pose is none, the background has another shape, or the size is below 16.
         """
         raster, posed = self._posed(pose, size_px)
         return raster.paint(posed, self._below(background, size_px))
@@ -102,6 +102,8 @@ class Puppet:
         """The raster of this size, and the next pose of the rig."""
         if size_px < 16:
             raise InputError(f"a picture of {size_px} px is too small for the puppet; draw at least 16 px")
+        if not isinstance(pose, AvatarPose):
+            raise InputError(f"a pose is {type(pose).__name__}; expected an AvatarPose")
         values = pose.values.astype(np.float64)
         posed = pose_rig(self.rig, values, self._springs.advance(values, pose.time_s))
         if self._raster is None or self._raster.size_px != size_px:

@@ -39,6 +39,8 @@ class Address:
         Raises:
             InputError: the text is no address, its port is no port, or an option has no value.
         """
+        if not isinstance(text, str):
+            raise InputError(f"{text!r} is no address; expected text such as vmc://localhost:39539")
         scheme, mark, rest = text.partition("://")
         if not mark or not scheme.isalnum() or not scheme.isascii():
             raise InputError(f"{text!r} is no address; expected one such as vmc://localhost:39539")

@@ -17,11 +17,11 @@ from visavis.expression.labels import FER2013_LABELS
 
 
 def find_fer2013_folders(path: Path) -> DataSet | None:
-    """FER-2013 in a folder; None without splits, or with other classes or picture sizes.
+    """FER-2013 in a folder; None without splits, with other classes or picture sizes, or without its names.
 
     Splits are the top folders, ``train`` and ``test`` or ``Training``, ``PublicTest`` and ``PrivateTest``.
     Kaggle's ``test`` has two of the official splits; its file names start with the official split's name, so
-    this name is a split too.
+    this name is a split too. Pictures of 48 px without these names are someone's own.
 
     Raises:
         InputError: a class folder contains something other than pictures, or its first picture is bad.
@@ -37,6 +37,8 @@ def find_fer2013_folders(path: Path) -> DataSet | None:
         files = [file for files in listed.values() for file in files if file[0].name.startswith(f"{usage}_")]
         if files and usage not in listed:
             listed[usage] = files
+    if not set(USAGES) & listed.keys():
+        return None
     default = usual_split((PUBLIC_TEST.casefold(), "test"), listed) or "test"
     training = usual_split(TRAINING_NAMES, listed)
     return DataSet(NAME, path, tuple(listed), default, training, partial(_read, listed))

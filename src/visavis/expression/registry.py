@@ -49,6 +49,8 @@ def network_file(network: Path) -> Path:
     Raises:
         InputError: the folder holds no network.
     """
+    if not network.exists():
+        raise InputError(f"{network}: no such file or folder; expected an ONNX file, or a run's folder")
     if not network.is_dir():
         return network
     file = network / RUN_NETWORK

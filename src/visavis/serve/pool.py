@@ -10,7 +10,7 @@ from pathlib import Path
 
 from visavis.base.clock import Clock, SystemClock
 from visavis.base.machine import usable_threads
-from visavis.base.words import counted
+from visavis.base.words import counted, reason
 from visavis.errors import InputError
 from visavis.pipeline import Pipeline
 from visavis.reaction.listener import ListenerModel
@@ -215,7 +215,7 @@ class SessionPool:
                 session.memory.restore(session, self._key.open(token))
                 self.counters.resumed += 1
         except (InputError, KeyError, TypeError) as error:  # A state of another version of visavis.
-            raise RefusedError("bad_token", f"the token's state is unusable: {error}") from error
+            raise RefusedError("bad_token", f"the token's state is unusable: {reason(error)}") from error
         finally:
             name = session.memory.name
             self._held.pop(name, None)

@@ -135,6 +135,12 @@ def _require_data(typed: Path | str, values: Mapping[str, Any], overrides: Seque
             raise InputError(f"{typed}: data is {place}: no such file or folder; name yours with --data PATH")
 
 
+def _require_there(run: Path) -> None:
+    """Report a missing folder before heavy packages are loaded."""
+    if not run.exists():
+        raise InputError(f"{run}: no such folder; expected one that visavis train made")
+
+
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A folder that visavis train made.")],
     out: Annotated[
@@ -156,7 +162,11 @@ def export(
     """
     import hashlib
 
+    from visavis.base import networks
     from visavis.base.console import print_json, print_line
+
+    if str(run) not in networks.manifest():
+        _require_there(run)
     from visavis_train.expression.release import HALF_TOLERANCE, TOLERANCE
     from visavis_train.expression.run_folder import export_run
 
@@ -218,10 +228,11 @@ def quantize(
     """
     from visavis.base.console import print_json, print_note
     from visavis.datasets.picture_table import TABLES
-    from visavis_train.expression.quantize import task
 
     if not network.exists():
         raise InputError(f"{network}: no such file or folder; expected NET.onnx or the folder of a run")
+    from visavis_train.expression.quantize import task
+
     if data is None and not (network / TABLES[0]).is_file():
         raise InputError(f"{network}: holds no pictures to measure on; name a data set with --data")
     data = data or network
@@ -294,6 +305,9 @@ def report(
         visavis report runs/fer_first --experiments experiments
     """
     from visavis.base.console import print_json, print_line
+
+    for run in runs:
+        _require_there(run)
     from visavis_train.expression.report.command import report_runs as write_report
 
     facts = write_report(runs, out, data=data, split=split, experiments=experiments, quantized=quantized)

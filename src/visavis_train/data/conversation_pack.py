@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from visavis.base.files import whole_file
 from visavis.base.npz import read_npz
+from visavis.base.words import reason
 from visavis.channels import EXPRESSION_CHANNELS, FACE_CHANNELS
 from visavis.errors import InputError
 from visavis.reaction.speech import SPEECH_CHANNELS
@@ -198,7 +199,7 @@ def load_listening(path: Path) -> ListeningPack:
             tuple(arrays["traits"].tolist()) if "traits" in arrays else CONTROLS,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a pack of conversations: {error}") from error
+        raise InputError(f"{path}: not a pack of conversations: {reason(error)}") from error
 
 
 def require_splits(folder: Path) -> None:

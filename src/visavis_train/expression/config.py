@@ -20,6 +20,8 @@ from visavis_train.expression.models.pruning import check_rate
 from visavis_train.expression.models.sparse import SparseConfig
 from visavis_train.loop.experiment import RunFolder, Seed, Settings
 
+_PathOrNone = Annotated[Path | None, BeforeValidator(lambda path: None if path == "" else path)]
+
 
 class Training(Settings):
     """How the network is trained.
@@ -161,7 +163,8 @@ class Experiment(Settings):
             the pretraining task's ``network.safetensors``; its ONNX file, not quantised; or the name of an
             embedded one, such as ``expression``. "" is none.
         init_stem: the first convolutions of a ``sparse`` network whose ``stem`` has three numbers, unless
-            ``init`` is given: the run folder of a ``vgg`` network, or the name of an embedded one.
+            ``init`` is given: the run folder of a ``vgg`` network, or the name of an embedded one. "" is
+            none.
         init_deeper: ``init`` may have more layers than this network; the network starts from the first ones.
         half_weights: store the large weights of ``expression.onnx`` in 16 bits: half the bytes, equal speed.
         also_trained_on: training data other than FER-2013 and their terms, in words, for the card and for the
@@ -178,8 +181,8 @@ class Experiment(Settings):
     seed: Seed = 0
     threads: int = Field(default=2, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
-    init: Annotated[Path | None, BeforeValidator(lambda init: None if init == "" else init)] = None
-    init_stem: Path | None = None
+    init: _PathOrNone = None
+    init_stem: _PathOrNone = None
     init_deeper: bool = False
     half_weights: bool = False
     also_trained_on: str = ""
@@ -224,8 +227,8 @@ class Experiment(Settings):
                 "training.keep_rates needs model.kind sparse, model.pruning.method cls, queries kept, and a "
                 "keep_rate below 1 in one layer"
             )
-        if self.init_stem and not isinstance(self.model, SparseConfig):
-            raise ValueError("init_stem needs model.kind sparse")
+        if self.init_stem and not (isinstance(self.model, SparseConfig) and len(self.model.stem) == 3):
+            raise ValueError("init_stem needs model.kind sparse, and model.stem with three numbers")
         if self.training.sam_rho > 0 and self.mixed_precision == "fp16":
             raise ValueError("training.sam_rho does not go with fp16: take bf16, or sam_rho = 0")
         return self

@@ -11,11 +11,12 @@ from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
 from visavis.base import networks
 from visavis.base.files import require_outputs, whole_file
 from visavis.base.reading import parse_json, regular
-from visavis.errors import InputError
+from visavis.errors import InputError, VisavisError
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.init import start
 from visavis_train.expression.models.factory import ModelConfig, build_model
@@ -39,18 +40,20 @@ class _Stored(BaseModel):
     reading: Reading = Reading()
 
 
-def load_run(folder: Path, weights: str = BEST) -> tuple[ExpressionNet, int]:
+def load_run(folder: Path, weights: str = BEST, faces: Tensor | None = None) -> tuple[ExpressionNet, int]:
     """The network of an expression run with its best weights, and the side of its pictures in pixels.
 
     Args:
         folder: the run; or the name of an embedded network, whose experiment file must be there.
         weights: name of the checkpoint.
+        faces: (N, 1, F, F) uint8, which an embedded network will be trained on further: its file has no
+            statistics of batch norms, so they are measured on these.
 
     Raises:
         InputError: the folder has no expression run, no weights yet, or weights of another network.
     """
     if is_embedded(folder):
-        return _embedded(str(folder))
+        return _embedded(str(folder), faces)
     try:
         values = parse_json(regular(folder / CONFIG).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
@@ -72,20 +75,23 @@ def is_embedded(folder: Path) -> bool:
     return str(folder) in networks.manifest() and not (folder / CONFIG).exists()
 
 
-def _embedded(name: str) -> tuple[ExpressionNet, int]:
+def _embedded(name: str, faces: Tensor | None) -> tuple[ExpressionNet, int]:
     config = Path(networks.manifest()[name].config)
     if not config.is_file():
         raise InputError(f"{name}: its experiment {config} is not here; run this at the repository's root")
     experiment = load_experiment(config, Experiment, [f"init={name}"])
     network = build_model(experiment.model, experiment.reading, download=False)
-    # The network answers as the file does, whatever these pictures are.
-    side_px = experiment.reading.face_px
-    start(network, experiment, torch.randint(0, 256, (256, 1, side_px, side_px), dtype=torch.uint8))
+    if faces is None:  # In evaluation mode the network answers as the file does, whatever these are.
+        side_px = experiment.reading.face_px
+        faces = torch.randint(0, 256, (256, 1, side_px, side_px), dtype=torch.uint8)
+    start(network, experiment, faces)
     return network.eval(), experiment.model.image_px
 
 
-def start_stem(network: SparseNet, experiment: Experiment) -> None:
+def start_stem(network: SparseNet, experiment: Experiment, faces: Tensor) -> None:
     """Start the stem from the network of ``experiment.init_stem``, if it is given without ``init``.
+
+    ``faces`` (N, 1, F, F) uint8 are training faces.
 
     Raises:
         InputError: see :func:`load_run`; or the networks do not fit.
@@ -93,11 +99,13 @@ def start_stem(network: SparseNet, experiment: Experiment) -> None:
     folder = experiment.init_stem
     if folder is None or experiment.init is not None:
         return
-    other, _ = load_run(folder)
     try:
+        other, _ = load_run(folder, faces=faces)
         if other.reading != experiment.reading:
             raise ValueError("was trained with another [reading]")
         network.start_stem(other)
+    except VisavisError as error:
+        raise InputError(f"init_stem: {error}") from error
     except ValueError as error:
         raise InputError(f"init_stem {folder}: {error}") from error
 

@@ -87,6 +87,8 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     )
     if found == "begun":
         trainer.load(last)
+    if main and resume and found == "new":
+        print_note(f"{out}: no run to go on with; a new one begins")
     for note in (*splits.notes, told(splits.training, experiment.training.imbalance)) if main else ():
         print_note(note)
     accelerator.wait_for_everyone()  # Others must not see what the first one writes from here on.

@@ -115,9 +115,10 @@ class ExpressionTrainer:
         self.mix = Mixing(self.how.mixup, self.how.cutmix)
         self.network = build_model(experiment.model, experiment.reading, download=fresh)
         if fresh:
+            faces = self.images[: len(data)]
             if isinstance(self.network, SparseNet):
-                start_stem(self.network, experiment)
-            start(self.network, experiment, self.images[: len(data)])
+                start_stem(self.network, experiment, faces)
+            start(self.network, experiment, faces)
         channels_last(self.network)
         self.network.to(device)
         # Copied before accelerate wraps the network for mixed precision: the average answers in full.

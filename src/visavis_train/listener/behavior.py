@@ -95,6 +95,13 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
     nods = [pause[gesture.start] for gesture in every if gesture.kind == NOD]
     faces = (track[np.isfinite(track).all(axis=1)] for track in tracks)
     known = [face for face in faces if len(face)]
+    together = {
+        f"{name}_with_{who}": float(
+            sum(np.mean([_together(read, track, other) for other in others]) for track in tracks)
+        )
+        for name, read in (("smile", smile_of), ("lids", lids_of), ("mouth", opening))
+        for who, others in (("speaker", [speaker]), ("strangers", strangers))
+    }
     return Count(
         sum(nods),
         len(nods) - sum(nods),
@@ -104,12 +111,8 @@ def count(tracks: Tracks, speaker: PersonClip, strangers: Sequence[PersonClip]) 
         sum(gesture.kind == BROWS for gesture in every),
         sum(map(count_blinks, known)),
         float(sum(np.ptp(np.quantile(opening(track), MOUTH_RANGE)) for track in known)),
-        *(
-            float(sum(np.mean([_together(read, track, other) for other in others]) for track in tracks))
-            for read in (smile_of, lids_of, opening)
-            for others in ([speaker], strangers)
-        ),
-        len(tracks),
+        **together,
+        tracks=len(tracks),
     )
 
 

@@ -22,6 +22,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 def _named(folder: Path) -> Path:
     if folder.name in ("", ".."):
         raise ValueError(f"{folder} has no name of its own; expected a folder such as runs/first")
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file; expected a folder such as runs/first")
     return folder
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from visavis.base.console import print_note
 from visavis.base.files import whole_file
 from visavis.base.reading import parse_json, regular
 from visavis.base.words import reason
@@ -61,6 +62,8 @@ def run_rounds(
             raise InputError(f"{out} already holds a run: add --resume, or choose another folder")
         first = int(load_checkpoint(last, modules, optimizer)["round"])
         require_same(out / "config.json", config)
+    elif resume:
+        print_note(f"{out}: no run to go on with; a new one begins")
     with whole_file(out / "config.json") as partial:
         partial.write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
     cut_log(out, first, "round")  # A round that is in the log but not in the checkpoint is trained again.

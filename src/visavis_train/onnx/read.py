@@ -70,11 +70,13 @@ def _require_same(name: str, stored: onnx.ModelProto, made: onnx.ModelProto, *, 
     """Whether two files have the same operations and tensor shapes and, if requested, the same numbers."""
     advice = "start from a checkpoint, or make [model] and torch's version what the file was made with"
     if list(stored.graph.node) != list(made.graph.node):
+        if any(node.op_type in ("DequantizeLinear", "MatMulNBits") for node in stored.graph.node):
+            raise InputError(f"{name}: is quantised; start from the network in 32 bits")
         versions = stored.producer_version, made.producer_version
         or_exporter = (
             f", or of another exporter ({'; here '.join(versions)})" if len(set(versions)) > 1 else ""
         )
-        raise InputError(f"{name}: another network than [model], or quantised{or_exporter}: {advice}")
+        raise InputError(f"{name}: another network than [model]{or_exporter}: {advice}")
     found, expected = _tensors(stored), _tensors(made)
     for key, tensor in expected.items():
         if key not in found or found[key].shape != tensor.shape:

@@ -72,6 +72,7 @@ PUBLISHED = sorted((Path(visavis_train.__file__).parents[2] / "experiments").glo
         ("training.learning_rate=false", r"training\.learning_rate: found 'false'; expected a number"),
         ("out=.", r"out: \. has no name of its own; expected a folder such as runs/first"),
         ("out=..", r"out: \.\. has no name of its own"),
+        ("out=pyproject.toml", r"out: pyproject\.toml is a file; expected a folder"),
         (
             "distillation.faces=crops",
             r"distillation\.faces: found 'crops'; expected a list",

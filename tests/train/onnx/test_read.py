@@ -13,14 +13,17 @@ from torch import nn
 
 from support.tiny_fer import KINDS
 from visavis.errors import InputError, VisavisError
+from visavis.types import ImageArray
 from visavis_train.expression import init
 from visavis_train.expression.config import Experiment
+from visavis_train.expression.data.augment import Augmentation, augment
 from visavis_train.expression.init import start
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.graph import ExpressionGraph
 from visavis_train.expression.models.learned import LEARNED
 from visavis_train.expression.models.sparse import SparseNet
 from visavis_train.expression.release import export_network, export_sparse, gray_pixels
+from visavis_train.expression.run_folder import load_run
 from visavis_train.expression.sparsity.kept_tokens import open_network
 from visavis_train.expression.task import experiment_faces
 from visavis_train.expression.trainer import ExpressionTrainer
@@ -122,6 +125,24 @@ def test_the_number_of_tokens_as_an_input_is_read_back(
 def test_the_embedded_network_that_drops_tokens_is_read_back() -> None:
     network, side_px = open_network(Path("expression_sparse"), None, None)
     assert (side_px, network.pruning.keep_rate) == (48, 0.1)
+
+
+@pytest.mark.usefixtures("as_users_export")
+@pytest.mark.slow
+def test_batch_norms_of_an_embedded_network_that_is_trained_on_expect_faces(crop: ImageArray) -> None:
+    faces = torch.from_numpy(crop)[None, None].repeat(64, 1, 1, 1)
+    network = load_run(Path("expression"), faces=faces)[0]
+    batch = augment(faces, 48, Augmentation(), torch.Generator().manual_seed(0))
+    stages = network.get_submodule("stages")
+    with torch.no_grad():
+        still, trained = (stages.train(mode)(batch).flatten() for mode in (False, True))
+    assert torch.corrcoef(torch.stack([still, trained]))[0, 1] > 0.95
+
+
+def test_a_quantised_file_is_told_as_such(experiment: Experiment, images: torch.Tensor) -> None:
+    changed = experiment.model_copy(update={"init": Path("expression_int8")})
+    with pytest.raises(VisavisError, match="is quantised; start from the network in 32 bits"):
+        start(build_model(changed.model, download=False), changed, images)
 
 
 def test_a_run_starts_from_weights_of_16_bits_and_batch_norms_expect_what_they_will_see(

@@ -28,6 +28,7 @@ import math
 
 from visavis.base.address import Address
 from visavis.base.clock import Clock
+from visavis.base.words import reason
 from visavis.capture.datagram_source import DatagramSource, Hello
 from visavis.capture.tracked import SPELLINGS, state_of
 from visavis.errors import InputError
@@ -65,7 +66,7 @@ class VTSPhoneDecoder:
             aside, down, lean = (math.radians(float(frame["Rotation"][axis])) for axis in "xyz")
             x, y = (float(frame["Position"][axis]) for axis in "xy")
         except (KeyError, TypeError, OverflowError) as error:
-            raise InputError(f"a frame of VTube Studio is not as documented: {error}") from error
+            raise InputError(f"a frame of VTube Studio is not as documented: {reason(error)}") from error
         if not weights:
             raise InputError("a frame of VTube Studio without ARKit's weights")
         return (state_of(weights, (aside, -down, -lean), (-x, y, 0.0)),)

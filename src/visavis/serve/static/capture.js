@@ -2,7 +2,7 @@
 
 const FRAME_RATE = 30;
 
-/** Why there is no picture: `reason` is denied | none | busy | insecure | lost | file | other. */
+/** Why there is no picture: `reason` is denied | none | busy | insecure | lost | file | empty | pictureless | other. */
 export class SourceError extends Error {
   constructor(reason, message) {
     super(message);
@@ -56,6 +56,7 @@ export class Capture extends EventTarget {
 
   async openFile(file) {
     this.stop();
+    if (!file.size) throw new SourceError("empty", "");
     this.fileUrl = URL.createObjectURL(file);
     this.video.src = this.fileUrl;
     this.video.loop = true;
@@ -65,6 +66,7 @@ export class Capture extends EventTarget {
       this.stop();
       throw new SourceError("file", error.message);
     }
+    if (!this.video.videoWidth) throw new SourceError("pictureless", "");
     this.next(this.run);
   }
 

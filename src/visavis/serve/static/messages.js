@@ -27,6 +27,14 @@ export const CAMERA_PROBLEMS = {
     title: "This video cannot be played",
     text: "The browser does not know its format. MP4 (H.264) and WebM files usually work.",
   },
+  empty: {
+    title: "This video cannot be played",
+    text: "The file is empty. Choose another one.",
+  },
+  pictureless: {
+    title: "This video cannot be played",
+    text: "The file has no picture, only sound. Choose another one.",
+  },
   other: {
     title: "The camera did not start",
     text: "Something unexpected happened. Try again, choose another camera in the settings, or use a video file.",

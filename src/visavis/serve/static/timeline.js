@@ -97,9 +97,10 @@ export class Timeline {
 
   summary() {
     if (!this.readings.length) return "Nothing read yet.";
-    const sums = this.expressions.map((_, i) => this.readings.reduce((sum, { shares }) => sum + shares[i], 0));
-    const top = sums.indexOf(Math.max(...sums));
-    const percent = Math.round((100 * sums[top]) / this.readings.length);
+    const counts = this.expressions.map(() => 0);
+    this.readings.forEach(({ shares }) => { counts[shares.indexOf(Math.max(...shares))] += 1; });
+    const top = counts.indexOf(Math.max(...counts));
+    const percent = Math.round((100 * counts[top]) / this.readings.length);
     return `Most often ${this.expressions[top]} (${percent} %)`;
   }
 }

@@ -31,9 +31,10 @@ function connect() {
   url.search = new URLSearchParams({ session: query.get("session") ?? "" });
   const socket = new WebSocket(url);
   socket.onmessage = ({ data }) => {
+    const { type, pose, state, mirrored } = JSON.parse(data);
+    if (type !== "pose") return; // an error: the server closes next, and says why
     failures = 0;
     showProblem("");
-    const { pose, state, mirrored } = JSON.parse(data);
     avatar.lead(pose, nowS());
     models.lead(state, mirrored, nowS());
   };

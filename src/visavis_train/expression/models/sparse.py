@@ -57,7 +57,7 @@ class SparseConfig(Settings):
 
     kind: Literal["sparse"] = "sparse"
     image_px: int = Field(default=48, ge=8, multiple_of=DOWNSAMPLING)
-    stem: tuple[int, int] | tuple[int, int, int] = (16, 40)
+    stem: tuple[int, ...] = Field(default=(16, 40), min_length=2, max_length=3)
     blocks: tuple[int, int] = (1, 1)
     width: int = Field(default=96, ge=1)
     layers: int = Field(default=6, ge=1)
@@ -257,7 +257,7 @@ class SparseNet(ExpressionNet):
         except RuntimeError:
             raise ValueError(
                 f"its first convolutions are not a stem {list(self.config.stem)}; expected a vgg network "
-                "that begins with these widths, and model.stem with three"
+                "that begins with these widths"
             ) from None
 
     @property

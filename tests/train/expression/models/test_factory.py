@@ -94,6 +94,7 @@ def test_other_sides_are_read(kind: str, sides: tuple[int, ...]) -> None:
         ({"image_px": 50}, "multiple of 8"),
         ({"kind": "vgg", "image_px": 52}, "image_px is 52; 4 stages need a multiple of 8"),
         ({"kind": "sparse", "stem": [8, 8, 8], "blocks": [0, 1]}, "blocks are of a stem of two numbers"),
+        ({"kind": "sparse", "stem": [8, 8, 8, 8]}, "at most 3 items"),
         ({"kind": "vgg", "widths": [0]}, "expected 1 or more"),
         ({"kind": "timm"}, "Field required"),
     ],
