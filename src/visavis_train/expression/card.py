@@ -88,7 +88,10 @@ def write_card(
 
 
 def _start(experiment: Experiment) -> str:
-    return "random weights" if experiment.init is None else f"the weights of {experiment.init}"
+    if experiment.init is not None:
+        return f"the weights of {experiment.init}"
+    stem = experiment.init_stem
+    return "random weights" if stem is None else f"random weights, its stem from those of {stem}"
 
 
 def _judged(splits: Splits) -> str:

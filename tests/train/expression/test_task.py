@@ -16,7 +16,7 @@ from support.research import assert_same_checkpoint, run_visavis
 from support.tiny_fer import KINDS
 from visavis.datasets import fer2013
 from visavis.errors import InputError
-from visavis_train.expression import task
+from visavis_train.expression import card, task
 from visavis_train.expression.config import Experiment
 from visavis_train.expression.data.sources import DataSource
 from visavis_train.expression.models.factory import build_model
@@ -171,6 +171,7 @@ def test_a_sparse_network_may_start_from_the_first_convolutions_of_a_vgg(toml: P
     experiment = load_experiment(toml, Experiment, [*begun, f"out={tmp_path / 'begun'}"])
     data = experiment_faces(experiment).training
     network = ExpressionTrainer(experiment, data).network
+    assert card._start(experiment) == f"random weights, its stem from those of {out}"
     convolutions = 3 * 2
     stored = load_file(out / "best.safetensors")
     own = network.get_submodule("stem")[:-1].state_dict()  # type: ignore[index]
