@@ -55,7 +55,7 @@ def test_a_network_of_ones_own_reads_too(
     own.write_bytes(b"no network")
     for name, said in (
         (own, "expression.onnx"),
-        (tmp_path / "none.onnx", "cannot be read"),
+        (tmp_path / "none.onnx", "no such file or folder"),
         ("dnse", "is called 'dnse'"),
     ):
         assert said in sparse.error("run", clip, "--recognizer", name, "--track", tmp_path / "u.npz")

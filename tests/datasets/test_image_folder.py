@@ -127,18 +127,18 @@ def test_the_official_splits_inside_of_kaggles_test_stay_apart(tmp_path: Path) -
 
 def test_the_official_names_may_be_the_folders(tmp_path: Path) -> None:
     found = fer2013_folders.find_fer2013_folders(
-        kaggle(tmp_path, {"Training": "a", "PublicTest": "b", "PrivateTest": "c"})
+        kaggle(tmp_path, {"training": "a", "PublicTest": "b", "PrivateTest": "c"})
     )
-    assert found.splits == ("PrivateTest", "PublicTest", "Training")
-    assert (found.read().split, found.training_split) == ("PublicTest", "Training")
+    assert found.splits == ("PrivateTest", "PublicTest", "training")
+    assert (found.read().split, found.training_split) == ("PublicTest", "training")
 
 
 def test_pictures_of_its_size_and_words_without_official_names_are_ones_own(tmp_path: Path) -> None:
     # FER-2013's repeats are always kept; one's own in two splits are refused.
-    kaggle(tmp_path, {"test": "im", "train": "im"})
+    kaggle(tmp_path, {"test": "im", "Training": "im"})
     assert fer2013_folders.find_fer2013_folders(tmp_path) is None
     found = image_folder.find_image_folder(tmp_path)
-    assert set(found.splits) == {"test", "train"}
+    assert set(found.splits) == {"test", "Training"}
     assert found.read().split == "test"
 
 

@@ -61,7 +61,7 @@ def test_each_layout_finds_its_reader(tmp_path: Path) -> None:
     # As in icml_face_data.csv: another order, blanks after the commas.
     (tmp_path / "fer" / "fer2013.csv").write_text(f"emotion, Usage, pixels\n3, PublicTest, {gray}\n")
     for word in ("angry", "sad"):
-        write(tmp_path / "small" / "test" / word / "1.png", picture(1, 48))
+        write(tmp_path / "small" / "test" / word / "PublicTest_1.png", picture(1, 48))
         write(tmp_path / "large" / "test" / word / "1.png", picture(1, 100))
     (tmp_path / "raf").mkdir()
     (tmp_path / "raf" / "list_patition_label.txt").write_text("test_1.jpg 1\n")

@@ -11,7 +11,7 @@ import numpy as np
 from visavis.capture.image import read_image
 from visavis.datasets.data_set import TRAINING_NAMES, DataSet, usual_split
 from visavis.datasets.faces import FaceFile, ImageFiles, LabeledFaces
-from visavis.datasets.fer2013 import NAME, PUBLIC_TEST, SIDE_PX, USAGES
+from visavis.datasets.fer2013 import NAME, PRIVATE_TEST, PUBLIC_TEST, SIDE_PX, USAGES
 from visavis.datasets.image_folder import ALL, find_classes, list_pictures
 from visavis.expression.labels import FER2013_LABELS
 
@@ -33,11 +33,13 @@ def find_fer2013_folders(path: Path) -> DataSet | None:
     first = next((files[0][0] for files in listed.values() if files), None)
     if first is None or read_image(first).shape[:2] != (SIDE_PX, SIDE_PX):
         return None
+    named = {split.casefold() for split in listed} & {PUBLIC_TEST.casefold(), PRIVATE_TEST.casefold()}
     for usage in USAGES:
         files = [file for files in listed.values() for file in files if file[0].name.startswith(f"{usage}_")]
-        if files and usage not in listed:
-            listed[usage] = files
-    if not set(USAGES) & listed.keys():
+        if files:
+            named.add(usage)
+            listed.setdefault(usage, files)
+    if not named:
         return None
     default = usual_split((PUBLIC_TEST.casefold(), "test"), listed) or "test"
     training = usual_split(TRAINING_NAMES, listed)
