@@ -164,7 +164,9 @@ def export(
 
     from visavis.base import networks
     from visavis.base.console import print_json, print_line
+    from visavis.base.files import require_outputs
 
+    require_outputs([(out, (".onnx",))], ())
     if str(run) not in networks.manifest():
         _require_there(run)
     from visavis_train.expression.release import HALF_TOLERANCE, TOLERANCE

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from visavis.base import networks
-from visavis.base.files import require_outputs, whole_file
+from visavis.base.files import whole_file
 from visavis.base.reading import parse_json, regular
 from visavis.errors import InputError, VisavisError
 from visavis_train.expression.config import Experiment
@@ -117,7 +117,6 @@ def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:
         InputError: see :func:`load_run`; or the file cannot be written.
         WeightsError: ONNX Runtime answers differently.
     """
-    require_outputs([(out, (".onnx",))], ())
     network, side_px = load_run(folder)
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "network.onnx"

@@ -105,14 +105,19 @@ def test_help_and_missing_files_need_no_torch(tmp_path: Path, words: tuple[str, 
         "import sys; sys.modules['torch'] = None; from visavis.cli import main; "
         "sys.argv = ['visavis', *sys.argv[1:]]; main()"
     )
-    place = () if "--help" in words else (str(tmp_path / "none"),)
-    command = [sys.executable, "-c", program, words[0], *place, *words[1:]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if words[0] == "train":
-        assert (done.returncode, "no such file" in done.stderr) == (2, True)
-    elif words[0] == "lab":
+
+    def run(*place: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program, words[0], *map(str, place), *words[1:]]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    if words[0] == "lab":
+        done = run()
         assert (done.returncode, "Usage" in done.stdout) == (0, True)
-    else:
+        return
+    done = run(tmp_path / "none")
+    assert (done.returncode, "no such f" in done.stderr) == (2, True)
+    if words[0] != "train":
+        done = run(tmp_path)
         assert done.returncode == 2
         assert "needs the package 'torch': install the extra 'train', in a clone with" in done.stderr
         assert "pip install -e '.[train]'" in done.stderr

@@ -28,7 +28,7 @@ SKIPPED = "".join(json.dumps(row(number, 0.5)) + "\n" for number in (0, 2))
         ("log.jsonl", '{"epoch": 0}\n', "log.jsonl:1: loss: is missing"),
         ("log.jsonl", SKIPPED, "log.jsonl:2: epoch 2; expected 1"),
         ("report.json", '{"epochs"', "report.json: not JSON"),
-        ("expression.onnx", None, "expression.onnx: cannot be read"),
+        ("expression.onnx", None, "expression.onnx: no such file or folder"),
         ("config.json", {"data": {"path": "faces", "person": "a"}}, "data.person: 'a' has no group; put"),
         ("config.json", {"data": "/nowhere"}, "its data set /nowhere is not here; say where by --data"),
     ],
