@@ -32,6 +32,18 @@ _FACES = 1024
 _EMBEDDED = PruningConfig(keep_rate=0.1, queries="kept")
 
 
+def require_start(experiment: Experiment) -> None:
+    """Find missing initial weights before the work.
+
+    Raises:
+        InputError: ``init`` or ``init_stem`` is no file, no folder, and no embedded network.
+    """
+    for key in ("init", "init_stem"):
+        place: Path | None = getattr(experiment, key)
+        if place is not None and not embedded(place).exists():
+            raise InputError(f"{key}: {place}: no such file or folder; expected weights to start from")
+
+
 def start(network: nn.Module, experiment: Experiment, images: Tensor) -> None:
     """Replace the weights of a network of ``experiment.model`` by those of ``experiment.init``, if given.
 

@@ -38,7 +38,7 @@ from visavis_train.expression.data.sources import Splits, read_splits
 from visavis_train.expression.distillation import onnx_teacher
 from visavis_train.expression.folder import standing, trained_on, write_description
 from visavis_train.expression.imbalance import told
-from visavis_train.expression.init import start_teacher
+from visavis_train.expression.init import require_start, start_teacher
 from visavis_train.expression.models.cost import cost
 from visavis_train.expression.models.factory import build_model
 from visavis_train.expression.models.sparse import SparseNet
@@ -77,6 +77,8 @@ def train_expression(experiment: Experiment, *, resume: bool = False) -> Path:
     found, main = standing(experiment, resume=resume), accelerator.is_main_process
     if found == "trained":
         return out
+    if found == "new":
+        require_start(experiment)
     watch = progress_bar if main else no_progress
     splits = experiment_faces(experiment, watch)
     crops = [read_crops(folder) for folder in experiment.distillation.faces]

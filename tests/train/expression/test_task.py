@@ -195,6 +195,17 @@ def test_a_sparse_network_may_start_from_the_first_convolutions_of_a_vgg(toml: P
         load_experiment(toml, Experiment, [KINDS["vgg"], *plain, f"init_stem={out}"])
 
 
+@pytest.mark.parametrize("key", ["init", "init_stem"])
+def test_missing_weights_are_told_before_the_faces_are_read(
+    key: str, toml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task, "read_splits", lambda *_, **__: pytest.fail("too late"))
+    sparse = KINDS["sparse"].replace("[8, 16]", "[8, 16, 16]")
+    experiment = load_experiment(toml, Experiment, [sparse, f"{key}=nowhere"])
+    with pytest.raises(InputError, match=f"{key}: nowhere: no such file or folder; expected weights"):
+        train_expression(experiment)
+
+
 def test_a_loss_that_leaves_the_numbers_ends_the_run(toml: Path) -> None:
     experiment = load_experiment(
         toml, Experiment, ["training.learning_rate=1e30", "training.warmup=0", "training.optimizer=sgd"]
