@@ -77,7 +77,7 @@ class Puppet:
             (size_px, size_px, 3) uint8 RGB.
 
         Raises:
-            InputError: the pose is none, the background has another shape, or the size is below 16.
+            InputError: the pose is no pose, the background has another shape, or the size is below 16.
         """
         raster, posed = self._posed(pose, size_px)
         return raster.paint(posed, self._below(background, size_px))

@@ -102,12 +102,10 @@ def start_stem(network: SparseNet, experiment: Experiment, faces: Tensor) -> Non
     try:
         other, _ = load_run(folder, faces=faces)
         if other.reading != experiment.reading:
-            raise ValueError("was trained with another [reading]")
-        network.start_stem(other)
+            raise InputError(f"{folder}: was trained with another [reading]")
+        network.start_stem(other, folder)
     except VisavisError as error:
         raise InputError(f"init_stem: {error}") from error
-    except ValueError as error:
-        raise InputError(f"init_stem {folder}: {error}") from error
 
 
 def export_run(folder: Path, out: Path, *, half_weights: bool = False) -> bytes:

@@ -32,7 +32,8 @@ from visavis_train.listener.release import LISTENER_FILE
 from visavis_train.listener.tokens import TokenVocabulary, as_shown
 from visavis_train.onnx.export import current_commit
 from visavis_train.simulation.mouth import opening
-from visavis_train.simulation.statistics import count_blinks, lids_of
+from visavis_train.simulation.real_faces import lids_of
+from visavis_train.simulation.statistics import count_blinks
 
 RESULTS = Path("benchmarks/results/listener_behavior.json")
 PAGE = Path("docs/models/listener.md")

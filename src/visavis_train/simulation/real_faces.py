@@ -102,6 +102,12 @@ class Habits:
     head_shift: FloatArray
 
 
+def lids_of(face: FloatArray) -> FloatArray:
+    """The mean weight (T,) of both lids from (T, 58)."""
+    lids: FloatArray = face[:, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]].mean(axis=1)
+    return lids
+
+
 def resample_clip(clip: Clip) -> Take:
     """A clip at 25 frames a second, by linear interpolation."""
     known = np.flatnonzero(np.isfinite(clip.face).all(axis=1))
@@ -179,7 +185,7 @@ def habits(clips: Sequence[Clip], labels: Mapping[str, str]) -> Habits:
     smile = _contrast(faces, smiles > 0.6, smiles < 0.1, "smile", OF_SMILE)
     frames = np.concatenate([clip.face for clip in films])
     frames = frames[np.isfinite(frames).all(axis=1)]
-    lids = frames[:, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]].mean(axis=1)
+    lids = lids_of(frames)
     upper = tuple(name for name in BLENDSHAPES if name.startswith(("eyeBlink", "eyeLookDown", "eyeSquint")))
     blink = _contrast(frames, lids > 0.5, lids < 0.2, "blink", upper)
     named = np.asarray([labels.get(clip.name, "") for clip in stills])

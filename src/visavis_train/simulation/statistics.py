@@ -27,7 +27,7 @@ from visavis_train.simulation.eyes import (
     SCAN,
 )
 from visavis_train.simulation.measure_smiles import WINDOW_S, rises
-from visavis_train.simulation.real_faces import HEAD_AT, SMILE_AT
+from visavis_train.simulation.real_faces import HEAD_AT, SMILE_AT, lids_of
 
 # A nod: a dip of the head below its median over the second around it, radians (1.4 degrees).
 DIP = 0.025
@@ -86,12 +86,6 @@ def count_nods(pitch: FloatArray, fps: float) -> int:
         if frame - last >= NOD_APART_S * fps:
             count, last = count + 1, frame
     return count
-
-
-def lids_of(face: FloatArray) -> FloatArray:
-    """The mean weight (T,) of both lids from (T, 58)."""
-    lids: FloatArray = face[:, [FACE_INDEX["eyeBlinkLeft"], FACE_INDEX["eyeBlinkRight"]]].mean(axis=1)
-    return lids
 
 
 def count_blinks(face: FloatArray) -> int:

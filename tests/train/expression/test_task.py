@@ -184,7 +184,7 @@ def test_a_sparse_network_may_start_from_the_first_convolutions_of_a_vgg(toml: P
     started = ExpressionTrainer(again, data).network.state_dict()
     assert torch.equal(started["stem.0.conv.weight"], load_file(best)["model/stem.0.conv.weight"])
     for change, found in (
-        ("model.stem=[8, 16, 24]", r"init_stem .*run: its first convolutions are not a stem \[8, 16, 24\]"),
+        ("model.stem=[8, 16, 24]", r"init_stem: .*run: does not begin with convolutions of \[8, 16, 24\]"),
         ("model.stem=[8, 16]", "model.stem with three numbers"),
         ("reading.pixels=unit", "another"),
         ("init_stem=nowhere", "init_stem: nowhere: no run"),

@@ -8,6 +8,7 @@ All keep rates and methods share one set of weights.
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Literal, Self, cast
 
 import torch
@@ -244,20 +245,20 @@ class SparseNet(ExpressionNet):
         # The keep rate of the next batch, for training at many keep rates; None for the configured ones.
         self.sampled_rate: float | None = None
 
-    def start_stem(self, other: nn.Module) -> None:
-        """Copy the first convolutions of a :class:`VggNet` into the stem.
+    def start_stem(self, other: nn.Module, name: Path) -> None:
+        """Copy the first convolutions of a :class:`VggNet`, which errors call ``name``, into the stem.
 
         Raises:
-            ValueError: the other network is of another kind, or its widths differ.
+            InputError: the other network is of another kind, or its widths differ.
         """
         own = self.stem[:-1]
         theirs = other.stages[: len(own)] if isinstance(other, VggNet) else nn.Sequential()
         try:
             own.load_state_dict(theirs.state_dict())
         except RuntimeError:
-            raise ValueError(
-                f"its first convolutions are not a stem {list(self.config.stem)}; expected a vgg network "
-                "that begins with these widths"
+            raise InputError(
+                f"{name}: does not begin with convolutions of {list(self.config.stem)} channels; expected a "
+                "vgg network that begins with model.stem"
             ) from None
 
     @property
